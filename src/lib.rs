@@ -1,0 +1,5 @@
+//! dividere: typed protobuf messages over ZeroMQ, and the names to find each other by.
+
+pub mod error;
+
+pub use error::{Error, Result, Status};
