@@ -1,0 +1,173 @@
+#!/usr/bin/env bash
+# The parts of `make test`, and running one of them: a name, a time limit and a
+# command. Sourced by scripts/test.sh (each part once) and scripts/ci.sh (a
+# failed part once more, alone). A part that hangs is a failure with a name.
+#
+# With retry=yes a failed part is tried a second time, with the arguments in
+# retry_with added to its command.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+
+# Found also where a login shell has not told PATH of it.
+export HOME="${HOME:-$(getent passwd "$(id -u)" | cut -d: -f6)}"
+case ":$PATH:" in
+*":$HOME/.cargo/bin:"*) ;;
+*) PATH="$PATH:$HOME/.cargo/bin" ;;
+esac
+export PATH
+
+jobs=${JOBS:-2}
+export CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-$jobs}
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+test_build=build/test
+logs=build/logs
+retry=${retry:-no}
+retry_with=()
+passed=()
+failed=()
+flaky=()
+
+mkdir -p "$logs"
+
+now() { date +%s; }
+
+# run_once LOG LIMIT_SECONDS COMMAND...
+run_once() {
+    local log=$1 limit=$2 status
+    shift 2
+    timeout --kill-after=20 "$limit" "$@" </dev/null 2>&1 | tee "$log"
+    status=${PIPESTATUS[0]}
+    if [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
+        echo "*** did not end within $limit s" | tee -a "$log"
+    fi
+    return "$status"
+}
+
+# run_part NAME LIMIT_SECONDS COMMAND...
+# Builds are never tried twice: name them run_build.
+run_part() {
+    local name=$1 limit=$2 log started
+    shift 2
+    log=$logs/${name//[^A-Za-z0-9_.-]/_}.log
+    started=$(now)
+    echo
+    echo "=== $name: $*"
+    if run_once "$log" "$limit" "$@"; then
+        passed+=("$name")
+        echo "=== $name: passed ($(($(now) - started)) s)"
+        return 0
+    fi
+    if [ "$retry" = yes ]; then
+        mv "$log" "$log.first"
+        echo "=== $name: FAILED; once more, alone"
+        if run_once "$log" "$limit" "$@" "${retry_with[@]}"; then
+            passed+=("$name")
+            flaky+=("$name")
+            echo "=== $name: passed the second time ($(($(now) - started)) s)"
+            return 0
+        fi
+    fi
+    failed+=("$name")
+    echo "=== $name: FAILED ($(($(now) - started)) s)"
+    return 1
+}
+
+run_build() {
+    local keep=$retry status=0
+    retry=no
+    run_part "$@" || status=1
+    retry=$keep
+    return "$status"
+}
+
+# A part that could not even be started because its build failed.
+skip_part() {
+    failed+=("$1 (not run: $2)")
+    echo
+    echo "=== $1: FAILED, not run: $2"
+}
+
+# The Rust test binaries of the workspace, one a line: NAME, a tab, cargo arguments.
+rust_tests() {
+    cargo metadata --no-deps --locked --format-version 1 | python3 -c '
+import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    name = package["name"]
+    for target in package["targets"]:
+        if not target["test"] and not target["doctest"]:
+            continue
+        kinds = target["kind"]
+        if "custom-build" in kinds or "bench" in kinds or "example" in kinds:
+            continue
+        if "test" in kinds:
+            print(f"rust {name} {target[\"name\"]}\t-p {name} --test {target[\"name\"]}")
+        elif "bin" in kinds:
+            print(f"rust {name} bin {target[\"name\"]}\t-p {name} --bin {target[\"name\"]}")
+        else:
+            print(f"rust {name} lib\t-p {name} --lib")
+            if target["doctest"]:
+                print(f"rust {name} doc\t-p {name} --doc")
+'
+}
+
+test_rust() {
+    local name arguments list
+    if ! run_build 'rust build' 1500 cargo test --workspace --locked --no-run; then
+        skip_part 'rust tests' 'the build failed'
+        return
+    fi
+    if ! list=$(rust_tests) || [ -z "$list" ]; then
+        skip_part 'rust tests' 'cargo metadata gave no list of tests'
+        return
+    fi
+    while IFS=$'\t' read -r name arguments <&3; do
+        # shellcheck disable=SC2086 # the arguments are words
+        run_part "$name" 420 cargo test --locked -q $arguments
+    done 3<<<"$list"
+}
+
+# Builds the libraries, the C and C++ tests and the examples in $test_build.
+test_native() {
+    if ! run_build 'native build' 1800 env BUILD="$test_build" JOBS="$jobs" scripts/build.sh \
+        -DDIVIDERE_BUILD_TESTS=ON -DDIVIDERE_BUILD_EXAMPLES=ON; then
+        skip_part 'c and c++ tests' 'the build failed'
+        skip_part 'installed copy' 'the build failed'
+        return
+    fi
+    if [ -f tests/CMakeLists.txt ]; then
+        retry_with=(--rerun-failed)
+        run_part 'ctest' 1500 scripts/ctest.sh "$test_build"
+        retry_with=()
+    fi
+    run_part 'installed copy' 900 env BUILD="$test_build" tests/install/run.sh
+}
+
+test_interop() {
+    local python
+    if ! python=$(tests/interop/setup.sh); then
+        skip_part 'python' 'the environment could not be made, see above'
+        return
+    fi
+    retry_with=(--last-failed)
+    run_part 'pytest' 900 env BUILD="$test_build" "$python" -m pytest -q \
+        -o cache_dir="$root/build/pytest" tests
+    retry_with=()
+}
+
+summary() {
+    local name log
+    echo
+    echo "=================================================================="
+    for name in "${flaky[@]}"; do
+        log=$logs/${name//[^A-Za-z0-9_.-]/_}.log.first
+        echo
+        echo "FLAKY: $name  (failed, then passed alone; the failure:)"
+        tail -n 120 "$log" | sed 's/^/    | /'
+    done
+    echo
+    for name in "${failed[@]}"; do echo "FAILED: $name"; done
+    for name in "${flaky[@]}"; do echo "FLAKY: $name"; done
+    echo "parts: ${#passed[@]} passed, ${#failed[@]} failed, ${#flaky[@]} flaky"
+    [ "${#failed[@]}" -eq 0 ]
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# `make test`: runs the tests of every language, all of them also when one
+# fails, and ends with a list of what failed.
+#
+#   scripts/test.sh [rust|native|interop]...    (all of them unless named)
+set -uo pipefail
+# shellcheck source=scripts/parts.sh
+source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
+
+[ $# -gt 0 ] || set -- rust native interop
+for part in "$@"; do
+    case $part in
+    rust | native | interop) "test_$part" ;;
+    *)
+        echo "usage: scripts/test.sh [rust|native|interop]..." >&2
+        exit 2
+        ;;
+    esac
+done
+summary
