@@ -5,7 +5,8 @@
 #
 #   build-libraries.sh SOURCE TARGET_DIR PROFILE OUTPUT VERSION [CARGO_FLAG...]
 #
-# CARGO, LD, OBJCOPY and AR in the environment name the tools.
+# CARGO, LD, OBJCOPY and AR in the environment name the tools. TARGET_DIR should
+# be this script's own: cargo's other builds write the same file names.
 set -eu
 
 source_dir=$1
@@ -25,15 +26,11 @@ esac
 # within cargo's build scripts: DESTDIR would move what they install.
 unset DESTDIR MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES
 
-# The library alone, without its rlib: with an rlib beside it, link-time
-# optimisation is silently left out. The two kinds are built apart because the
-# link arguments of the shared library are its own.
-for kind in cdylib staticlib; do
-    "${CARGO:-cargo}" rustc --manifest-path "$source_dir/Cargo.toml" --target-dir "$target_dir" \
-        --profile "$profile" --locked --lib --crate-type "$kind" "$@"
-    # Both kinds write into one folder and a later build of the crate with its
-    # usual types writes there again: keep what this run made.
-done
+# The library without its rlib: with one beside it, link-time optimisation is
+# silently left out.
+"${CARGO:-cargo}" rustc --manifest-path "$source_dir/Cargo.toml" --target-dir "$target_dir" \
+    --profile "$profile" --locked --lib --crate-type cdylib,staticlib "$@"
+
 built=$target_dir/${CARGO_BUILD_TARGET:+$CARGO_BUILD_TARGET/}$artifacts
 mkdir -p "$output"
 

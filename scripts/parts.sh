@@ -98,12 +98,13 @@ for package in json.load(sys.stdin)["packages"]:
         if not target["test"] and not target["doctest"]:
             continue
         kinds = target["kind"]
-        if "custom-build" in kinds or "bench" in kinds or "example" in kinds:
+        if set(kinds) & {"custom-build", "bench", "example"}:
             continue
+        own = target["name"]
         if "test" in kinds:
-            print(f"rust {name} {target[\"name\"]}\t-p {name} --test {target[\"name\"]}")
+            print(f"rust {name} {own}\t-p {name} --test {own}")
         elif "bin" in kinds:
-            print(f"rust {name} bin {target[\"name\"]}\t-p {name} --bin {target[\"name\"]}")
+            print(f"rust {name} bin {own}\t-p {name} --bin {own}")
         else:
             print(f"rust {name} lib\t-p {name} --lib")
             if target["doctest"]:

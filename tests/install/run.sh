@@ -1,0 +1,188 @@
+#!/usr/bin/env bash
+# Installs dividere to a temporary prefix, moves that prefix elsewhere, and uses
+# it as a stranger would: small C and C++ programs outside the source tree, over
+# CMake and over pkg-config, shared and static, built and run. Also looks at the
+# libraries themselves: names, symlinks, and that nothing but dividere_* shows.
+#
+# BUILD names a built CMake tree (build/test unless set).
+# Prints one line per promise, and "N passed, N failed" at the end.
+set -uo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$(cd "$root" && cd "${BUILD:-build/test}" && pwd) || {
+    echo "install: build first: BUILD=build/test scripts/build.sh" >&2
+    exit 1
+}
+unset DESTDIR MAKEFLAGS MFLAGS MAKELEVEL PKG_CONFIG_PATH LD_LIBRARY_PATH LIBRARY_PATH CPATH
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/dividere-install.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+passed=0
+failures=()
+
+# promise TEXT COMMAND...: runs the command; its output is shown when it fails
+promise() {
+    local text=$1
+    shift
+    if timeout 300 "$@" >"$work/log" 2>&1 </dev/null; then
+        passed=$((passed + 1))
+        echo "ok      $text"
+    else
+        failures+=("$text")
+        echo "FAILED  $text"
+        echo "    $*"
+        sed 's/^/    | /' "$work/log"
+    fi
+}
+
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+major=${version%%.*}
+
+# ---- install, and move -----------------------------------------------------
+
+promise 'cmake --install works' cmake --install "$build" --prefix "$work/first"
+mv "$work/first" "$work/moved"
+prefix=$work/moved
+so=$(find "$prefix" -name "libdividere.so.$version")
+lib=$(dirname "${so:-$prefix/lib/none}")
+archive=$lib/libdividere.a
+export PKG_CONFIG_PATH=$lib/pkgconfig
+export LD_LIBRARY_PATH=$lib
+
+staged() {
+    DESTDIR=$work/stage cmake --install "$build" --prefix /opt/dividere &&
+        test -f "$work/stage/opt/dividere/${lib#"$prefix"/}/libdividere.so.$version"
+}
+promise 'DESTDIR stages the install' staged
+
+names_no_other_place() {
+    # The package files must not know where they were built or first installed.
+    ! grep -rnF -e "$root" -e "$work/first" "$lib/cmake" "$lib/pkgconfig"
+}
+promise 'package files name no place but their own' names_no_other_place
+
+# ---- the libraries ---------------------------------------------------------
+
+has_soname() { readelf -d "$so" | grep -F "Library soname: [libdividere.so.$major]"; }
+promise "the SONAME is libdividere.so.$major" has_soname
+promise 'the library is never unloaded (nodelete)' sh -c "readelf -d '$so' | grep -w NODELETE"
+promise "libdividere.so.$major is a symlink to the library" \
+    test "$(readlink "$lib/libdividere.so.$major")" = "libdividere.so.$version"
+promise "libdividere.so is a symlink to libdividere.so.$major" \
+    test "$(readlink "$lib/libdividere.so")" = "libdividere.so.$major"
+
+only_ours() {
+    local symbols others
+    symbols=$(nm "$@" --defined-only | awk 'NF >= 2 { print $NF }') || return 1
+    # nm prints the member's name, which ends in a colon, for an archive.
+    others=$(grep -vE '^dividere_|:$' <<<"$symbols")
+    grep -q '^dividere_version$' <<<"$symbols" || echo "dividere_version is not there"
+    echo "$others"
+    [ -z "$others" ] && grep -q '^dividere_version$' <<<"$symbols"
+}
+promise 'the shared library exports dividere_* alone' only_ours -D "$so"
+promise 'the static library has no global symbol but dividere_*' only_ours --extern-only "$archive"
+
+needs_only_the_system() {
+    local needed
+    needed=$(readelf -d "$so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p')
+    echo "$needed"
+    ! grep -vE '^(libstdc\+\+|libgcc_s|libc|libm|librt|libpthread|libdl|ld-linux.*)\.so' <<<"$needed"
+}
+promise 'the shared library needs no libzmq, libsodium or protobuf' needs_only_the_system
+
+# ---- the headers -----------------------------------------------------------
+
+cat >"$work/header.c" <<'C'
+#include <dividere.h>
+#include <dividere.h>
+int main(void) { return dividere_version() == 0; }
+C
+cp "$work/header.c" "$work/header.cpp"
+strict=(-Wall -Wextra -Wpedantic -Werror -I "$prefix/include")
+promise 'dividere.h compiles as C99 without a warning' \
+    cc -std=c99 "${strict[@]}" -c "$work/header.c" -o "$work/header.o"
+promise 'dividere.h compiles as C++17 without a warning' \
+    c++ -std=c++17 "${strict[@]}" -c "$work/header.cpp" -o "$work/header.o"
+for header in "$prefix"/include/dividere/*.hpp; do
+    [ -e "$header" ] || continue
+    name=${header#"$prefix/include/"}
+    printf '#include <%s>\n#include <%s>\n' "$name" "$name" >"$work/alone.cpp"
+    promise "$name compiles alone" c++ -std=c++17 -Wall -Wextra -Werror \
+        -isystem /usr/include -I "$prefix/include" -fsyntax-only "$work/alone.cpp"
+done
+
+# ---- programs outside the tree, over CMake ---------------------------------
+
+cp -r "$here/project" "$work/project"
+with_cmake() {
+    cmake -S "$work/project" -B "$work/cmake" "$@" &&
+        cmake --build "$work/cmake" --parallel 2
+}
+promise 'find_package(dividere 3 CONFIG) builds the programs' with_cmake -DCMAKE_PREFIX_PATH="$prefix"
+for program in c_shared c_static cpp_shared cpp_static own_symbols_shared own_symbols_static; do
+    promise "CMake: $program runs" "$work/cmake/$program"
+done
+promise 'c_shared uses the shared library' \
+    sh -c "readelf -d '$work/cmake/c_shared' | grep -F 'libdividere.so.$major'"
+promise 'c_static does not need the shared library' \
+    sh -c "! readelf -d '$work/cmake/c_static' | grep -F libdividere"
+
+with_build_tree() {
+    cmake -S "$work/project" -B "$work/uninstalled" -Ddividere_DIR="$build" &&
+        cmake --build "$work/uninstalled" --parallel 2 &&
+        env -u LD_LIBRARY_PATH "$work/uninstalled/c_shared" &&
+        env -u LD_LIBRARY_PATH "$work/uninstalled/cpp_static"
+}
+promise 'the build tree can be used in place of an installed copy' with_build_tree
+
+wrong_version() {
+    cat >"$work/wrong/CMakeLists.txt" <<'CMAKE'
+cmake_minimum_required(VERSION 3.16)
+project(wrong C)
+find_package(dividere 2 CONFIG QUIET)
+if(dividere_FOUND)
+  message(FATAL_ERROR "version 3 was taken for version 2")
+endif()
+CMAKE
+    cmake -S "$work/wrong" -B "$work/wrong/build" -DCMAKE_PREFIX_PATH="$prefix"
+}
+mkdir -p "$work/wrong"
+promise 'find_package refuses another major version' wrong_version
+
+# ---- programs outside the tree, over pkg-config ----------------------------
+
+promise "pkg-config knows version $version" \
+    test "$(pkg-config --modversion dividere)" = "$version"
+protoc --proto_path="$work/project" --cpp_out="$work" "$work/project/reading.proto" ||
+    failures+=("protoc on reading.proto")
+
+# with_pkgconfig KIND PACKAGE LANGUAGE: flags are words, quoted for no shell
+with_pkgconfig() {
+    local output=$1 package=$2 language=$3
+    # shellcheck disable=SC2046
+    if [ "$language" = c ]; then
+        cc -std=c99 -Wall -Wextra -Werror "$work/project/program.c" \
+            $(pkg-config --cflags "$package") -o "$work/$output" $(pkg-config --libs "$package")
+    else
+        c++ -std=c++17 "$work/project/program.cpp" "$work/reading.pb.cc" -I "$work" \
+            $(pkg-config --cflags "$package" protobuf) -o "$work/$output" \
+            $(pkg-config --libs "$package" protobuf)
+    fi && "$work/$output"
+}
+promise 'pkg-config: C, shared' with_pkgconfig pc_c_shared dividere c
+promise 'pkg-config: C, static' with_pkgconfig pc_c_static dividere-static c
+promise 'pkg-config: C++, shared' with_pkgconfig pc_cpp_shared dividere cpp
+promise 'pkg-config: C++, static' with_pkgconfig pc_cpp_static dividere-static cpp
+promise 'pc_c_static does not need the shared library' \
+    sh -c "! readelf -d '$work/pc_c_static' | grep -F libdividere"
+
+private_libraries() {
+    pkg-config --static --libs dividere | grep -F -e '-lstdc++'
+}
+promise 'pkg-config --static names what the static library needs' private_libraries
+
+echo
+for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
+echo "$passed passed, ${#failures[@]} failed"
+[ "${#failures[@]}" -eq 0 ]
