@@ -230,8 +230,8 @@ mod tests {
     fn numbers_stay_what_they_were() {
         let told: Vec<i32> = Status::ALL.iter().map(|status| status.code()).collect();
         let promised = [
-            0, 100, 101, 102, 103, 200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 304, 305, 400,
-            401, 500, 501, 502, 900, 901,
+            0, 100, 101, 102, 103, 200, 201, 202, 203, 204, 205, 300, 301, 302, 303, 304, 305, 400, 401, 500, 501, 502,
+            900, 901,
         ];
         assert_eq!(told, promised);
     }
@@ -247,10 +247,7 @@ mod tests {
     #[test]
     fn shown_with_the_name_and_the_text() {
         let error = Error::new(Status::Endpoint, "no port in 'tcp://a'").context("publisher");
-        assert_eq!(
-            error.to_string(),
-            "ENDPOINT: publisher: no port in 'tcp://a'"
-        );
+        assert_eq!(error.to_string(), "ENDPOINT: publisher: no port in 'tcp://a'");
         assert_eq!(error.status(), Status::Endpoint);
         assert_eq!(error.text(), "publisher: no port in 'tcp://a'");
     }
