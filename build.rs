@@ -1,11 +1,35 @@
-//! Link arguments of the shared library.
+//! Generates the Rust types of the messages in `proto/`, without protoc, and
+//! sets the link arguments of the shared library.
 
-fn main() {
+use std::error::Error;
+
+/// Every file whose messages we write or read, relative to `proto/`.
+const PROTO_FILES: [&str; 4] = [
+    "dividere/balancing.proto",
+    "dividere/envelope.proto",
+    "dividere/registry.proto",
+    "dividere/v1/error.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    let major = std::env::var("CARGO_PKG_VERSION_MAJOR").expect("cargo sets the package's version");
+    link_arguments()?;
+    generate_messages()
+}
+
+fn link_arguments() -> Result<(), Box<dyn Error>> {
+    let major = std::env::var("CARGO_PKG_VERSION_MAJOR")?;
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libdividere.so.{major}");
         // Threads of ours may run until the process ends; their code must stay.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+    Ok(())
+}
+
+fn generate_messages() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let files = protox::compile(PROTO_FILES, ["proto"])?;
+    prost_build::Config::new().enable_type_names().compile_fds(files)?;
+    Ok(())
 }

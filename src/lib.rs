@@ -1,5 +1,7 @@
 //! dividere: typed protobuf messages over ZeroMQ, and the names to find each other by.
 
 pub mod error;
+pub mod messaging;
+pub mod proto;
 
 pub use error::{Error, Result, Status};

@@ -1,0 +1,12 @@
+//! The messages that dividere itself puts on the wire, generated from `proto/`
+//! by the build script. prost keeps no registry of message names, so these are
+//! in nobody's way.
+
+#![allow(missing_docs, clippy::all)]
+
+include!(concat!(env!("OUT_DIR"), "/_.rs"));
+
+/// Package `dividere.v1`: messages that dividere 2.2.0 does not have.
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/dividere.v1.rs"));
+}
