@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Runs the C and C++ tests of a CMake build tree, $JOBS at once; with
-# --rerun-failed, those that failed last time, one at a time.
+# Runs the C and C++ tests of a CMake build tree, $JOBS at once.
 #
-#   scripts/ctest.sh BUILD [--rerun-failed]
+#   scripts/ctest.sh BUILD                  all but those that take minutes
+#   scripts/ctest.sh BUILD --rerun-failed   of these, what failed last time, one by one
+#   scripts/ctest.sh BUILD --soak           those that take minutes, one by one
 set -euo pipefail
 cd "$1"
-shift
-parallel=${JOBS:-2}
-if [ "${1:-}" = --rerun-failed ]; then
-    parallel=1
-fi
-exec ctest --output-on-failure --timeout 180 --no-tests=error --parallel "$parallel" "$@"
+common=(--output-on-failure --no-tests=error)
+case ${2:-} in
+--soak) exec ctest "${common[@]}" --label-regex '^soak$' --timeout 1800 ;;
+--rerun-failed) exec ctest "${common[@]}" --label-exclude '^soak$' --timeout 180 --rerun-failed ;;
+*) exec ctest "${common[@]}" --label-exclude '^soak$' --timeout 180 --parallel "${JOBS:-2}" ;;
+esac

@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# `make sanitize`: the tests under tools that see what a plain run does not.
+#
+#   scripts/sanitize.sh [address|thread|valgrind]...    (all of them unless named)
+#
+# address   the Rust tests, with libzmq and libsodium, under AddressSanitizer
+# thread    the Rust tests under ThreadSanitizer; known false alarms of parts
+#           that are not compiled for it are listed in scripts/tsan.supp
+# valgrind  the C and C++ tests under valgrind's memcheck, over the library as
+#           it is shipped
+set -uo pipefail
+# shellcheck source=scripts/parts.sh
+source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
+
+# Sanitizer flags are unstable; this is what lets a stable compiler take them.
+export RUSTC_BOOTSTRAP=1
+host=$(rustc -vV | sed -n 's/^host: //p')
+
+# sanitize_rust KIND RUSTFLAGS CXXFLAGS
+sanitize_rust() {
+    local kind=$1 list name arguments
+    export RUSTFLAGS=$2 CFLAGS=$3 CXXFLAGS=$3
+    export CARGO_TARGET_DIR=$root/build/sanitize-$kind
+    # The build scripts' tools run on the host and are not instrumented.
+    if ! run_build "$kind build" 1800 cargo test --target "$host" --locked --no-run -p dividere; then
+        skip_part "$kind" 'the build failed'
+    elif ! list=$(rust_tests) || [ -z "$list" ]; then
+        skip_part "$kind" 'cargo metadata gave no list of tests'
+    else
+        while IFS=$'\t' read -r name arguments <&3; do
+            case $name in
+            *' doc') continue ;;
+            'rust dividere '*) ;;
+            *) continue ;;
+            esac
+            # shellcheck disable=SC2086 # the arguments are words
+            run_part "$kind ${name#rust }" 1200 \
+                cargo test --target "$host" --locked -q $arguments
+        done 3<<<"$list"
+    fi
+    unset RUSTFLAGS CFLAGS CXXFLAGS CARGO_TARGET_DIR
+}
+
+sanitize_address() {
+    export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:${ASAN_OPTIONS:-}
+    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -g'
+}
+
+sanitize_thread() {
+    export TSAN_OPTIONS="suppressions=$root/scripts/tsan.supp:halt_on_error=0:${TSAN_OPTIONS:-}"
+    sanitize_rust thread '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' ''
+}
+
+sanitize_valgrind() {
+    if ! command -v valgrind >/dev/null; then
+        skip_part valgrind 'valgrind is not installed'
+        return
+    fi
+    if ! run_build 'valgrind build' 1800 env BUILD="$test_build" JOBS="$jobs" scripts/build.sh \
+        -DDIVIDERE_BUILD_TESTS=ON -DDIVIDERE_BUILD_EXAMPLES=ON \
+        "-DMEMORYCHECK_COMMAND_OPTIONS=--error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=$root/scripts/valgrind.supp"; then
+        skip_part valgrind 'the build failed'
+        return
+    fi
+    run_part valgrind 3600 scripts/valgrind.sh "$test_build"
+}
+
+[ $# -gt 0 ] || set -- address thread valgrind
+for kind in "$@"; do
+    case $kind in
+    address | thread | valgrind) "sanitize_$kind" ;;
+    *)
+        echo "usage: scripts/sanitize.sh [address|thread|valgrind]..." >&2
+        exit 2
+        ;;
+    esac
+done
+summary

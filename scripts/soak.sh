@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# `make soak`: the tests that take minutes. In Rust they are marked #[ignore], in
+# CMake they have the label soak, in Python the marker soak.
+set -uo pipefail
+# shellcheck source=scripts/parts.sh
+source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
+
+soak_rust() {
+    local name arguments list
+    run_build 'rust build' 1500 cargo test --workspace --locked --no-run || return
+    if ! list=$(rust_tests) || [ -z "$list" ]; then
+        skip_part 'rust soak tests' 'cargo metadata gave no list of tests'
+        return
+    fi
+    while IFS=$'\t' read -r name arguments <&3; do
+        case $name in *' doc') continue ;; esac
+        # shellcheck disable=SC2086 # the arguments are words
+        run_part "soak $name" 3600 cargo test --locked -q $arguments -- --ignored
+    done 3<<<"$list"
+}
+
+soak_native() {
+    if ! run_build 'native build' 1800 env BUILD="$test_build" JOBS="$jobs" scripts/build.sh \
+        -DDIVIDERE_BUILD_TESTS=ON -DDIVIDERE_BUILD_EXAMPLES=ON; then
+        skip_part 'soak c and c++' 'the build failed'
+        return
+    fi
+    run_part 'soak ctest' 3600 scripts/ctest.sh "$test_build" --soak
+}
+
+soak_rust
+soak_native
+summary
