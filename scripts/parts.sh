@@ -88,44 +88,51 @@ skip_part() {
     echo "=== $1: FAILED, not run: $2"
 }
 
-# The Rust test binaries of the workspace, one a line: NAME, a tab, cargo arguments.
+# Builds the Rust tests, with any further arguments of cargo, and prints them one a
+# line: NAME, a tab, the folder of its package, a tab, the test binary. They are run
+# without cargo, which builds anew when it is asked for one package's tests alone,
+# because that package alone may need fewer features of a dependency.
 rust_tests() {
-    cargo metadata --no-deps --locked --format-version 1 | python3 -c '
-import json, sys
-for package in json.load(sys.stdin)["packages"]:
-    name = package["name"]
-    for target in package["targets"]:
-        if not target["test"] and not target["doctest"]:
-            continue
-        kinds = target["kind"]
-        if set(kinds) & {"custom-build", "bench", "example"}:
-            continue
-        own = target["name"]
-        if "test" in kinds:
-            print(f"rust {name} {own}\t-p {name} --test {own}")
-        elif "bin" in kinds:
-            print(f"rust {name} bin {own}\t-p {name} --bin {own}")
-        else:
-            print(f"rust {name} lib\t-p {name} --lib")
-            if target["doctest"]:
-                print(f"rust {name} doc\t-p {name} --doc")
+    cargo test --workspace --locked --no-run --message-format=json "$@" | python3 -c '
+import json, os, sys
+found = []
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["reason"] != "compiler-artifact" or not message.get("executable"):
+        continue
+    if not message["profile"]["test"]:
+        continue
+    target = message["target"]
+    package = os.path.dirname(message["manifest_path"])
+    kind = "" if "test" in target["kind"] else "lib " if "lib" in target["kind"][0] else "bin "
+    order = (["lib ", "bin ", ""].index(kind), target["name"])
+    found.append((order, "rust %s%s" % (kind, target["name"]), package, message["executable"]))
+for order, name, package, executable in sorted(found):
+    print(name, package, executable, sep="\t")
 '
 }
 
+# each_rust_test PREFIX LIMIT_SECONDS LIST [ARGUMENT...]: runs what rust_tests listed
+each_rust_test() {
+    local prefix=$1 limit=$2 list=$3 name package executable
+    shift 3
+    if [ -z "$list" ]; then
+        skip_part "${prefix}rust tests" 'cargo listed none'
+        return
+    fi
+    while IFS=$'\t' read -r name package executable <&3; do
+        run_part "$prefix$name" "$limit" \
+            env -C "$package" CARGO_MANIFEST_DIR="$package" "$executable" -q "$@"
+    done 3<<<"$list"
+}
+
 test_rust() {
-    local name arguments list
     if ! run_build 'rust build' 1500 cargo test --workspace --locked --no-run; then
         skip_part 'rust tests' 'the build failed'
         return
     fi
-    if ! list=$(rust_tests) || [ -z "$list" ]; then
-        skip_part 'rust tests' 'cargo metadata gave no list of tests'
-        return
-    fi
-    while IFS=$'\t' read -r name arguments <&3; do
-        # shellcheck disable=SC2086 # the arguments are words
-        run_part "$name" 420 cargo test --locked -q $arguments
-    done 3<<<"$list"
+    each_rust_test '' 420 "$(rust_tests)"
+    run_part 'rust doc' 420 cargo test --workspace --locked -q --doc
 }
 
 # Builds the libraries, the C and C++ tests and the examples in $test_build.

@@ -6,17 +6,11 @@ set -uo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
 
 soak_rust() {
-    local name arguments list
-    run_build 'rust build' 1500 cargo test --workspace --locked --no-run || return
-    if ! list=$(rust_tests) || [ -z "$list" ]; then
-        skip_part 'rust soak tests' 'cargo metadata gave no list of tests'
-        return
+    if run_build 'rust build' 1500 cargo test --workspace --locked --no-run; then
+        each_rust_test 'soak ' 3600 "$(rust_tests)" --ignored
+    else
+        skip_part 'rust soak tests' 'the build failed'
     fi
-    while IFS=$'\t' read -r name arguments <&3; do
-        case $name in *' doc') continue ;; esac
-        # shellcheck disable=SC2086 # the arguments are words
-        run_part "soak $name" 3600 cargo test --locked -q $arguments -- --ignored
-    done 3<<<"$list"
 }
 
 soak_native() {
