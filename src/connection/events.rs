@@ -239,10 +239,7 @@ impl EventQueue {
                 return Err(Error::new(Status::WouldBlock, "no event is waiting"));
             }
             state = match deadline {
-                None => self
-                    .arrived
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner),
+                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
                 Some(deadline) => {
                     let left = deadline.saturating_duration_since(Instant::now());
                     if left.is_zero() {

@@ -38,13 +38,7 @@ pub enum Level {
 
 impl Level {
     /// Every level, from the most to the least important.
-    pub const ALL: [Level; 5] = [
-        Level::Error,
-        Level::Warning,
-        Level::Info,
-        Level::Debug,
-        Level::Trace,
-    ];
+    pub const ALL: [Level; 5] = [Level::Error, Level::Warning, Level::Info, Level::Debug, Level::Trace];
 
     /// The name as DIVIDERE_LOG takes it: "warning".
     pub const fn name(self) -> &'static str {
@@ -228,9 +222,7 @@ fn hand_to_callback(level: Level, target: &str, text: &str) {
 /// Drops a callback that nobody uses any more. What its destructor does is the host's, so a
 /// panic in it must not travel through whoever happened to say the last line.
 fn drop_quietly(discarded: Option<sink::Sink>) {
-    if catch_unwind(AssertUnwindSafe(|| drop(discarded))).is_err()
-        && filter().allows(Level::Error, "log")
-    {
+    if catch_unwind(AssertUnwindSafe(|| drop(discarded))).is_err() && filter().allows(Level::Error, "log") {
         stderr::write_line(Level::Error, "log", "dropping a log callback panicked");
     }
 }

@@ -1,3 +1,6 @@
+pub mod endpoint;
 pub mod events;
+pub mod keys;
 pub mod log;
+pub mod resolve;
 pub mod stats;

@@ -150,10 +150,7 @@ fn add(counter: &AtomicU64, count: u64) {
 /// Right only while no other thread adds to the same counter.
 #[inline]
 fn add_exclusively(counter: &AtomicU64, count: u64) {
-    counter.store(
-        counter.load(Ordering::Relaxed).wrapping_add(count),
-        Ordering::Relaxed,
-    );
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
 }
 
 #[cfg(test)]

@@ -88,13 +88,7 @@ fn every_waiter_gets_one_of_many() {
     let counters = Counters::new();
     std::thread::scope(|scope| {
         let waiters: Vec<_> = (0..WAITERS)
-            .map(|_| {
-                scope.spawn(|| {
-                    (0..EACH)
-                        .map(|_| queue.recv(DEADLINE_MS))
-                        .collect::<Vec<_>>()
-                })
-            })
+            .map(|_| scope.spawn(|| (0..EACH).map(|_| queue.recv(DEADLINE_MS)).collect::<Vec<_>>()))
             .collect();
         for number in 0..WAITERS * EACH {
             queue.push(event(number.to_string()), &counters);
@@ -169,9 +163,7 @@ fn a_callback_is_dropped_once_and_only_after_its_call() {
     queue.set_callback(Some(Arc::new(callback))).expect("open");
     std::thread::scope(|scope| {
         let pusher = scope.spawn(|| queue.push(event("tcp://a"), &Counters::new()));
-        entered
-            .recv_timeout(Duration::from_secs(20))
-            .expect("the call");
+        entered.recv_timeout(Duration::from_secs(20)).expect("the call");
         queue.close();
         assert_eq!(drops.load(Ordering::SeqCst), 0, "dropped under a call");
         go.send(()).expect("a waiting callback");

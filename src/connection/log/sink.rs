@@ -140,12 +140,9 @@ impl Slot {
     fn enter(&self) -> bool {
         let mut state = self.state.load(Ordering::Relaxed);
         while state & OPEN != 0 {
-            let entered = self.state.compare_exchange_weak(
-                state,
-                state + USE,
-                Ordering::Acquire,
-                Ordering::Relaxed,
-            );
+            let entered = self
+                .state
+                .compare_exchange_weak(state, state + USE, Ordering::Acquire, Ordering::Relaxed);
             match entered {
                 Ok(_) => return true,
                 Err(now) => state = now,

@@ -30,10 +30,7 @@ fn interrupted() -> bool {
 /// `2026-11-21T14:05:09.123Z dividere[4711] warning connection: text`
 fn format_line(now: SystemTime, level: Level, target: &str, text: &str) -> String {
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (
-        since.as_secs() / SECONDS_PER_DAY,
-        since.as_secs() % SECONDS_PER_DAY,
-    );
+    let (days, second) = (since.as_secs() / SECONDS_PER_DAY, since.as_secs() % SECONDS_PER_DAY);
     let (year, month, day) = civil_date(days);
     let (hour, minute) = (second / 3600, second / 60 % 60);
     let mut line = format!(

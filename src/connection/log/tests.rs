@@ -60,10 +60,7 @@ fn a_callback_gets_lines_up_to_its_level_and_no_text_is_built_beyond() {
     let got: Vec<_> = lines.try_iter().collect();
     assert_eq!(
         got,
-        [
-            (Level::Error, "one".to_owned()),
-            (Level::Info, "two and 3".to_owned())
-        ]
+        [(Level::Error, "one".to_owned()), (Level::Info, "two and 3".to_owned())]
     );
 }
 
