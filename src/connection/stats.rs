@@ -71,45 +71,45 @@ impl Counters {
         }
     }
 
-    /// Counts messages received. Only for whoever holds the lock of the socket: a load and a
+    /// Counts a message received. Only for whoever holds the lock of the socket: a load and a
     /// store, without the locked instruction that would cost a twentieth of a small message.
     #[inline]
-    pub fn received_under_lock(&self, messages: u64, bytes: u64) {
-        add_exclusively(&self.messages_in, messages);
-        add_exclusively(&self.bytes_in, bytes);
+    pub fn received(&self, bytes: usize) {
+        add_exclusively(&self.messages_in, 1);
+        add_exclusively(&self.bytes_in, bytes as u64);
     }
 
-    /// Counts messages sent. Only for whoever holds the lock of the socket.
+    /// Counts a message sent. Only for whoever holds the lock of the socket.
     #[inline]
-    pub fn sent_under_lock(&self, messages: u64, bytes: u64) {
-        add_exclusively(&self.messages_out, messages);
-        add_exclusively(&self.bytes_out, bytes);
+    pub fn sent(&self, bytes: usize) {
+        add_exclusively(&self.messages_out, 1);
+        add_exclusively(&self.bytes_out, bytes as u64);
     }
 
-    /// Counts messages given up because the queue to a peer was full. From any thread, like
-    /// all that follow.
-    pub fn dropped_queue_full(&self, messages: u64) {
-        add(&self.dropped_queue_full, messages);
+    /// Counts a message given up because the queue to a peer was full. From any thread, like all
+    /// that follow.
+    pub fn dropped_queue_full(&self) {
+        add(&self.dropped_queue_full, 1);
     }
 
-    /// Counts late replies that nobody waits for.
-    pub fn dropped_stale(&self, messages: u64) {
-        add(&self.dropped_stale, messages);
+    /// Counts a late reply that nobody waits for.
+    pub fn dropped_stale(&self) {
+        add(&self.dropped_stale, 1);
     }
 
-    /// Counts messages whose frames are not those of the role.
-    pub fn dropped_malformed(&self, messages: u64) {
-        add(&self.dropped_malformed, messages);
+    /// Counts a message whose frames are not those of the role.
+    pub fn dropped_malformed(&self) {
+        add(&self.dropped_malformed, 1);
     }
 
-    /// Counts messages whose receiver has gone.
-    pub fn dropped_unrouted(&self, messages: u64) {
-        add(&self.dropped_unrouted, messages);
+    /// Counts a message whose receiver has gone.
+    pub fn dropped_unrouted(&self) {
+        add(&self.dropped_unrouted, 1);
     }
 
-    /// Counts messages that could not be decoded.
-    pub fn decode_errors(&self, messages: u64) {
-        add(&self.decode_errors, messages);
+    /// Counts a message that could not be decoded.
+    pub fn decode_error(&self) {
+        add(&self.decode_errors, 1);
     }
 
     /// Counts events pushed out of a full queue.
@@ -161,20 +161,21 @@ mod tests {
     #[test]
     fn each_count_lands_in_its_own_field() {
         let counters = Counters::new();
-        counters.received_under_lock(1, 2);
-        counters.sent_under_lock(3, 4);
-        counters.dropped_queue_full(5);
-        counters.dropped_stale(6);
-        counters.dropped_malformed(7);
-        counters.dropped_unrouted(8);
-        counters.decode_errors(9);
+        let times = |count: u64, add: &dyn Fn()| (0..count).for_each(|_| add());
+        times(2, &|| counters.received(10));
+        times(3, &|| counters.sent(100));
+        times(5, &|| counters.dropped_queue_full());
+        times(6, &|| counters.dropped_stale());
+        times(7, &|| counters.dropped_malformed());
+        times(8, &|| counters.dropped_unrouted());
+        times(9, &|| counters.decode_error());
         counters.events_lost(10);
         counters.reconnects(11);
         let expected = Statistics {
-            messages_in: 1,
-            bytes_in: 2,
+            messages_in: 2,
+            bytes_in: 20,
             messages_out: 3,
-            bytes_out: 4,
+            bytes_out: 300,
             dropped_queue_full: 5,
             dropped_stale: 6,
             dropped_malformed: 7,
@@ -198,9 +199,9 @@ mod tests {
             for _ in 0..THREADS {
                 scope.spawn(|| {
                     for _ in 0..EACH {
-                        counters.dropped_stale(1);
+                        counters.dropped_stale();
                         let _lock = socket.lock().expect("not poisoned");
-                        counters.sent_under_lock(1, 64);
+                        counters.sent(64);
                     }
                 });
             }

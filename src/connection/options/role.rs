@@ -1,0 +1,40 @@
+//! The roles of handles, where options tell them apart.
+
+use std::fmt;
+
+/// What a handle is; some options have a meaning for some roles only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Sends to all subscribers.
+    Publisher,
+    /// Receives what it subscribed to.
+    Subscriber,
+    /// Sends a request, receives its reply.
+    Request,
+    /// Receives requests, replies to each.
+    Response,
+    /// Sends and receives in any order, from and to any peer.
+    Dealer,
+    /// Passes messages on.
+    Proxy,
+}
+
+impl Role {
+    /// The name as it stands in errors and events: "publisher".
+    pub const fn name(self) -> &'static str {
+        match self {
+            Role::Publisher => "publisher",
+            Role::Subscriber => "subscriber",
+            Role::Request => "request",
+            Role::Response => "response",
+            Role::Dealer => "dealer",
+            Role::Proxy => "proxy",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
