@@ -24,6 +24,7 @@ test_build=build/test
 logs=build/logs
 retry=${retry:-no}
 retry_with=()
+cargo_arguments=()
 passed=()
 failed=()
 flaky=()
@@ -88,12 +89,13 @@ skip_part() {
     echo "=== $1: FAILED, not run: $2"
 }
 
-# Builds the Rust tests, with any further arguments of cargo, and prints them one a
-# line: NAME, a tab, the folder of its package, a tab, the test binary. They are run
+# Builds the Rust tests, with the further arguments in cargo_arguments, and prints
+# them one a line: NAME, a tab, the folder of its package, a tab, the test binary. They are run
 # without cargo, which builds anew when it is asked for one package's tests alone,
 # because that package alone may need fewer features of a dependency.
 rust_tests() {
-    cargo test --workspace --locked --no-run --message-format=json "$@" | python3 -c '
+    cargo test --workspace --locked --no-run --message-format=json \
+        "${cargo_arguments[@]}" | python3 -c '
 import json, os, sys
 found = []
 for line in sys.stdin:
