@@ -154,6 +154,8 @@ struct State {
     events: VecDeque<Kept>,
     callback: Option<EventCallback>,
     closed: bool,
+    /// Threads asleep in `recv`.
+    waiting: usize,
 }
 
 struct Kept {
@@ -187,7 +189,7 @@ impl EventQueue {
     /// Adds an event: to the log, to the callback, and to the queue. Nothing happens when the
     /// queue is closed.
     pub fn push(&self, event: Event, counters: &Counters) {
-        let callback = {
+        let (callback, somebody_waits) = {
             let mut state = self.lock();
             if state.closed {
                 return;
@@ -203,9 +205,11 @@ impl EventQueue {
                 event: event.clone(),
                 seen: callback.is_some(),
             });
-            callback
+            (callback, state.waiting > 0)
         };
-        self.arrived.notify_one();
+        if somebody_waits {
+            self.arrived.notify_one();
+        }
         log_event(&event);
         if let Some(callback) = callback {
             // Dropping it belongs in there, too: this may be the last use of a replaced one.
@@ -238,20 +242,20 @@ impl EventQueue {
             if timeout_ms == 0 {
                 return Err(Error::new(Status::WouldBlock, "no event is waiting"));
             }
-            state = match deadline {
+            // Zero when the deadline has passed; none when there is no deadline.
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(Error::new(Status::Timeout, "no event in the time given"));
+            }
+            state.waiting += 1;
+            state = match left {
                 None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        return Err(Error::new(Status::Timeout, "no event in the time given"));
-                    }
-                    let (state, _) = self
-                        .arrived
-                        .wait_timeout(state, left)
-                        .unwrap_or_else(PoisonError::into_inner);
-                    state
+                Some(left) => {
+                    let woken = self.arrived.wait_timeout(state, left);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
+            state.waiting -= 1;
         }
     }
 
@@ -291,6 +295,7 @@ impl fmt::Debug for EventQueue {
             .field("events", &state.events.len())
             .field("callback", &state.callback.is_some())
             .field("closed", &state.closed)
+            .field("waiting", &state.waiting)
             .finish()
     }
 }

@@ -13,6 +13,15 @@ fn status(result: Result<Event>) -> Status {
     result.expect_err("no event").status()
 }
 
+/// Until so many threads sleep in `recv`.
+fn await_waiters(queue: &EventQueue, count: usize) {
+    let deadline = Instant::now() + Duration::from_millis(DEADLINE_MS as u64);
+    while queue.lock().waiting != count {
+        assert!(Instant::now() < deadline, "nobody came to wait");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn numbers_are_found_again_and_stay() {
     for (index, kind) in EventKind::ALL.into_iter().enumerate() {
@@ -74,9 +83,13 @@ fn a_waiting_thread_gets_what_is_pushed() {
     let counters = Counters::new();
     std::thread::scope(|scope| {
         let waiter = scope.spawn(|| queue.recv(DEADLINE_MS));
+        await_waiters(&queue, 1);
+        let begin = Instant::now();
         queue.push(event("tcp://a"), &counters);
         let got = waiter.join().expect("no panic").expect("an event");
         assert_eq!(got.endpoint, "tcp://a");
+        // Unwoken, the waiter would find it at the end of its time.
+        assert!(begin.elapsed() < Duration::from_millis(DEADLINE_MS as u64 / 2));
     });
 }
 
@@ -109,6 +122,7 @@ fn blocked_recv_returns_closed_when_another_thread_closes() {
     std::thread::scope(|scope| {
         let limited = scope.spawn(|| queue.recv(DEADLINE_MS));
         let unlimited = scope.spawn(|| queue.recv(-1));
+        await_waiters(&queue, 2);
         queue.close();
         assert_eq!(status(limited.join().expect("no panic")), Status::Closed);
         assert_eq!(status(unlimited.join().expect("no panic")), Status::Closed);

@@ -182,3 +182,29 @@ pub(super) fn slots() -> usize {
     }
     count
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_takes_calls_only_while_open_and_gives_its_sink_once() {
+        let callback: LogCallback = Box::new(|_, _, _| ());
+        let slot = Slot {
+            state: AtomicU64::new(OPEN),
+            level: AtomicU8::new(0),
+            sink: UnsafeCell::new(Some(Sink {
+                level: Level::Info,
+                callback,
+            })),
+            older: ptr::null(),
+        };
+        assert!(slot.enter() && slot.enter());
+        assert!(slot.leave().is_none(), "taken out while open");
+        assert_eq!(slot.state.fetch_xor(OPEN | SHUT, Ordering::AcqRel), OPEN + USE);
+        assert!(!slot.enter(), "entered while shut");
+        assert!(slot.leave().is_some(), "the last one out takes it along");
+        assert_eq!(slot.state.load(Ordering::Acquire), FREE);
+        assert!(!slot.enter(), "entered while free");
+    }
+}

@@ -160,12 +160,10 @@ fn replaced_under_load_every_callback_is_dropped_once_and_slots_are_reused() {
             .map(|_| {
                 scope.spawn(|| {
                     for _ in 0..CHANGES_EACH {
-                        let alive = AtomicBool::new(true);
                         let token = Token(drops.clone());
                         let calls = calls.clone();
                         let callback = move |_: Level, _: &str, _: &str| {
                             let _keep = &token;
-                            assert!(alive.load(Ordering::SeqCst));
                             calls.fetch_add(1, Ordering::SeqCst);
                         };
                         set_log_callback(Level::Error, Some(Box::new(callback)));
@@ -246,4 +244,48 @@ fn wait_for(child: libc::pid_t) -> Option<i32> {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// What a process of its own writes to stderr, with this value of DIVIDERE_LOG.
+fn stderr_with(variable: Option<&str>) -> String {
+    let mut child = std::process::Command::new(std::env::current_exe().expect("a path"));
+    child.args([
+        "--exact",
+        "connection::log::tests::says_a_line_of_each_level",
+        "--ignored",
+    ]);
+    match variable {
+        Some(value) => child.env("DIVIDERE_LOG", value),
+        None => child.env_remove("DIVIDERE_LOG"),
+    };
+    let output = child.output().expect("the child runs");
+    assert!(output.status.success(), "the child failed");
+    let ran = String::from_utf8_lossy(&output.stdout);
+    assert!(ran.contains("1 passed"), "the child ran something else: {ran}");
+    String::from_utf8(output.stderr).expect("UTF-8")
+}
+
+#[test]
+#[ignore = "run in a process of its own by the next test"]
+fn says_a_line_of_each_level() {
+    log_line!(Error, "test.stderr", "an {}", "error");
+    log_line!(Info, "test.stderr", "some information");
+    log_line!(Trace, "test.other", "a detail");
+}
+
+#[test]
+fn stderr_gets_what_the_environment_asks_for_and_nothing_unasked() {
+    for silent in [None, Some("off"), Some("test.else=trace")] {
+        assert_eq!(stderr_with(silent), "", "{silent:?}");
+    }
+    let lines = stderr_with(Some("info"));
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert!(lines.contains("] error test.stderr: an error\n"), "{lines}");
+    assert!(lines.ends_with("] info test.stderr: some information\n"), "{lines}");
+    let lines = stderr_with(Some("test.stderr=error,test.other=trace"));
+    assert_eq!(lines.lines().count(), 2, "{lines}");
+    assert!(lines.ends_with("] trace test.other: a detail\n"), "{lines}");
+    let lines = stderr_with(Some("loud"));
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains("'loud' is no level"), "{lines}");
 }
