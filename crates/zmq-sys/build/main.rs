@@ -35,7 +35,7 @@ fn link_system() {
     if let Err(error) = found {
         panic!("{USE_PKG_CONFIG} or the feature `system` asks for the system's libzmq (4.3.4 or later): {error}");
     }
-    // zmq_socket_monitor_versioned is a draft function there: exported only by some builds, so not offered.
+    // The draft functions that shim.cpp offers are exported by some builds only: src/functions.rs answers ENOTSUP.
     println!("cargo:rustc-cfg=zmq_system");
     println!("cargo:rustc-check-cfg=cfg(zmq_system)");
 }
@@ -43,26 +43,26 @@ fn link_system() {
 fn build_bundled() {
     println!("cargo:rustc-check-cfg=cfg(zmq_system)");
     let out_dir = PathBuf::from(variable("OUT_DIR"));
-    let target_os = variable("CARGO_CFG_TARGET_OS");
     let source = unpack(&out_dir);
     patches::apply(&source);
+    fs::copy("src/shim.cpp", source.join("src/shim.cpp")).unwrap();
 
     let platform_dir = out_dir.join("platform");
     fs::create_dir_all(&platform_dir).unwrap();
-    let platform_header = platform_dir.join("platform.hpp");
-    fs::write(
-        &platform_header,
-        platform::header(&target_os, &variable("CARGO_CFG_TARGET_ENV")),
-    )
-    .unwrap();
+    let header = platform::header(&variable("CARGO_CFG_TARGET_OS"), &variable("CARGO_CFG_TARGET_ENV"));
+    fs::write(platform_dir.join("platform.hpp"), header).unwrap();
 
     let sodium = env::var("DEP_SODIUM_INCLUDE").expect(
         "libsodium-sys-stable told no include directory; unset SODIUM_LIB_DIR, or build with SODIUM_USE_PKG_CONFIG=1",
     );
+    copy_headers(Path::new(&sodium), &out_dir.join("sodium"));
 
-    // libzmq is always optimised: a debug build is for looking into our code, and tests run 5 times faster so.
-    let mut build = cc::Build::new();
-    build
+    // With relative paths no directory of this machine gets into the library (libzmq's assertions name their files), and
+    // a compiler cache serves every checkout.
+    env::set_current_dir(&out_dir).unwrap();
+
+    // libzmq is always optimised: a debug build is for looking into our own code.
+    cc::Build::new()
         .cpp(true)
         .std("c++11")
         .opt_level(2)
@@ -74,26 +74,12 @@ fn build_bundled() {
         .define("ZMQ_CUSTOM_PLATFORM_HPP", None)
         .flag_if_supported("-fvisibility=hidden")
         .flag_if_supported("-fvisibility-inlines-hidden")
-        // A unique symbol cannot be made local, and the static library shows no name but its own.
-        .flag_if_supported("-fno-gnu-unique")
-        .include(&platform_dir)
-        .include(source.join("include"))
-        .include(source.join("src"))
-        .include(source.join("external/sha1"))
-        .include(sodium)
-        .files(cpp_files(&source.join("src")))
-        .file("src/shim.cpp");
-
-    // sha1.c goes through a C compiler of its own; its object joins the same archive.
-    let sha1 = cc::Build::new()
-        .opt_level(2)
-        .debug(false)
-        .warnings(false)
-        .flag_if_supported("-fvisibility=hidden")
-        .include(&platform_dir)
-        .file(source.join("external/sha1/sha1.c"))
-        .compile_intermediates();
-    build.objects(sha1).compile("zmq");
+        .include("platform")
+        .include("source/include")
+        .include("source/src")
+        .include("sodium")
+        .files(cpp_files(Path::new("source/src")))
+        .compile("zmq");
 
     println!("cargo:include={}", source.join("include").display());
 }
@@ -130,16 +116,33 @@ fn unpack(out_dir: &Path) -> PathBuf {
     source
 }
 
-/// Every source of libzmq, except the two that need GnuTLS.
+/// Every source of libzmq, except the WebSocket transports: dividere has no use for them, and the secure one needs GnuTLS.
 fn cpp_files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(dir)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "cpp"))
-        .filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with("wss_"))
+        .filter(|path| {
+            let name = path.file_name().unwrap().to_string_lossy();
+            !name.starts_with("ws_") && !name.starts_with("wss_")
+        })
         .collect();
     files.sort();
     files
+}
+
+/// Copies a tree of headers.
+fn copy_headers(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_headers(&path, &target);
+        } else if path.extension().is_some_and(|extension| extension == "h") {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
 }
 
 fn variable(name: &str) -> String {

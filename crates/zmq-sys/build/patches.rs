@@ -4,26 +4,31 @@
 use std::fs;
 use std::path::Path;
 
+mod curve;
+mod engine;
+mod heartbeat;
+
+/// One replacement in one file.
 struct Patch {
+    /// Below libzmq's source tree.
     file: &'static str,
+    /// What it mends: the group in README.md.
     why: &'static str,
     old: &'static str,
     new: &'static str,
 }
 
-const PATCHES: &[Patch] = &[];
-
 /// Applies every correction to the tree below `source`.
 pub fn apply(source: &Path) {
-    for patch in PATCHES {
+    for patch in engine::PATCHES.iter().chain(heartbeat::PATCHES).chain(curve::PATCHES) {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let found = text.matches(patch.old).count();
         assert_eq!(
             found, 1,
             "the correction \"{}\" does not fit {}: its text was found {found} times, not once. \
-             Another version of libzmq? See crates/zmq-sys/README.md",
-            patch.why, patch.file
+             Another version of libzmq? See crates/zmq-sys/README.md. The text:\n{}",
+            patch.why, patch.file, patch.old
         );
         fs::write(&path, text.replacen(patch.old, patch.new, 1)).unwrap();
     }

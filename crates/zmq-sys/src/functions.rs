@@ -71,7 +71,7 @@ extern "C" {
     pub fn zmq_curve_public(z85_public_key: *mut c_char, z85_secret_key: *const c_char) -> c_int;
 }
 
-// Made reachable by shim.cpp, so not there when the system's libzmq is linked.
+// Made reachable by shim.cpp. With the system's libzmq, [`missing`] answers instead.
 #[cfg(not(zmq_system))]
 extern "C" {
     /// Like [`zmq_socket_monitor`] with a choice of event version and of the monitor socket's type (`ZMQ_PAIR`, `ZMQ_PUB`
@@ -96,4 +96,47 @@ extern "C" {
     /// A message with a copy of `size` bytes.
     #[link_name = "zmq_sys_msg_init_buffer"]
     pub fn zmq_msg_init_buffer(msg: *mut zmq_msg_t, buf: *const c_void, size: usize) -> c_int;
+}
+
+#[cfg(zmq_system)]
+pub use missing::*;
+
+/// The functions of shim.cpp where the system's libzmq is linked: -1, and ENOTSUP.
+#[cfg(zmq_system)]
+mod missing {
+    use super::*;
+
+    fn unsupported() -> c_int {
+        #[cfg(target_os = "linux")]
+        // SAFETY: the place of this thread's errno.
+        unsafe {
+            *libc::__errno_location() = libc::ENOTSUP
+        };
+        #[cfg(target_os = "macos")]
+        // SAFETY: the place of this thread's errno.
+        unsafe {
+            *libc::__error() = libc::ENOTSUP
+        };
+        -1
+    }
+
+    pub unsafe fn zmq_socket_monitor_versioned(_: *mut c_void, _: *const c_char, _: u64, _: c_int, _: c_int) -> c_int {
+        unsupported()
+    }
+
+    pub unsafe fn zmq_ctx_set_ext(_: *mut c_void, _: c_int, _: *const c_void, _: usize) -> c_int {
+        unsupported()
+    }
+
+    pub unsafe fn zmq_ctx_get_ext(_: *mut c_void, _: c_int, _: *mut c_void, _: *mut usize) -> c_int {
+        unsupported()
+    }
+
+    pub unsafe fn zmq_socket_get_peer_state(_: *mut c_void, _: *const c_void, _: usize) -> c_int {
+        unsupported()
+    }
+
+    pub unsafe fn zmq_msg_init_buffer(_: *mut zmq_msg_t, _: *const c_void, _: usize) -> c_int {
+        unsupported()
+    }
 }
