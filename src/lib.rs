@@ -5,4 +5,14 @@ pub mod error;
 pub mod messaging;
 pub mod proto;
 
+pub use connection::clock::Deadline;
+pub use connection::options::{Options, ProcessOptions};
+pub use connection::process::{configure, shutdown};
 pub use error::{Error, Result, Status};
+pub use messaging::channel::{recv_many, send_many, Channel};
+pub use messaging::dealer::Dealer;
+pub use messaging::message::{Message, MessageKind};
+pub use messaging::publisher::Publisher;
+pub use messaging::request::Request;
+pub use messaging::response::Response;
+pub use messaging::subscriber::{Filter, Subscriber};

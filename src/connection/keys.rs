@@ -241,6 +241,16 @@ fn invalid(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(Status::InvalidArgument, text)
 }
 
+/// Fills `bytes` with random numbers of the system's.
+pub(crate) fn random_bytes(bytes: &mut [u8]) -> Result<()> {
+    // SAFETY: a live buffer of that length. Up to 256 bytes come whole.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    if got != bytes.len() as isize {
+        return Err(Error::new(Status::Internal, "the system gives no random numbers"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,23 @@
+//! How bytes move: the context, endpoints, options, sockets, events. The only code that calls ZeroMQ.
+
+mod apply;
+mod attach;
+pub mod clock;
 pub mod endpoint;
+pub(crate) mod errno;
 pub mod events;
+pub mod frame;
+mod inproc;
 pub mod keys;
+pub(crate) mod linux;
 pub mod log;
+mod monitor;
 pub mod options;
+pub(crate) mod peers;
+pub mod process;
 pub mod resolve;
+mod service;
+pub mod socket;
 pub mod stats;
+mod subscribers;
+mod zap;

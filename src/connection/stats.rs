@@ -53,6 +53,25 @@ pub struct Counters {
     reconnects: AtomicU64,
 }
 
+impl Statistics {
+    /// Adds what another socket of the same handle counted.
+    pub(crate) fn add(&mut self, other: &Statistics) {
+        self.messages_in += other.messages_in;
+        self.messages_out += other.messages_out;
+        self.bytes_in += other.bytes_in;
+        self.bytes_out += other.bytes_out;
+        self.dropped_queue_full += other.dropped_queue_full;
+        self.dropped_stale += other.dropped_stale;
+        self.dropped_malformed += other.dropped_malformed;
+        self.dropped_unrouted += other.dropped_unrouted;
+        self.decode_errors += other.decode_errors;
+        self.events_lost += other.events_lost;
+        self.reconnects += other.reconnects;
+        self.peers += other.peers;
+        self.subscribers += other.subscribers;
+    }
+}
+
 impl Counters {
     /// All at zero.
     pub const fn new() -> Counters {
@@ -120,6 +139,11 @@ impl Counters {
     /// Counts connections that came back.
     pub fn reconnects(&self, connections: u64) {
         add(&self.reconnects, connections);
+    }
+
+    /// Messages sent so far.
+    pub fn messages_out(&self) -> u64 {
+        self.messages_out.load(Ordering::Relaxed)
     }
 
     /// The counters now, with what the socket knows about who is there.

@@ -1,3 +1,12 @@
 //! What is said: typed messages, the roles that exchange them, and the reactor.
 
+pub mod channel;
+pub mod dealer;
 pub mod envelope;
+mod lane;
+pub mod message;
+pub mod publisher;
+pub(crate) mod reply;
+pub mod request;
+pub mod response;
+pub mod subscriber;

@@ -1,0 +1,386 @@
+//! Binding and connecting, and their ends: what makes an address free again when `close` returns, and what begins a
+//! connection anew that libzmq gave up for good.
+
+use std::ffi::{c_char, c_void};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::{DefaultSide, Endpoint, Side, Transport};
+use crate::connection::errno;
+use crate::connection::events::{Event, EventKind};
+use crate::connection::inproc::c_string;
+use crate::connection::log::log_line;
+use crate::connection::process::lock;
+use crate::connection::socket::Socket;
+use crate::connection::{apply, linux, resolve};
+use crate::error::{Error, Result, Status};
+
+/// A closed listener's port is free within 21 ms (docs/libzmq.md); a bind tries again for this long.
+const BIND_RETRY: Duration = Duration::from_millis(100);
+const BIND_PAUSE: Duration = Duration::from_millis(2);
+/// libzmq's threads close a listener within a millisecond; more means that the machine is very busy.
+const RELEASE_LIMIT: Duration = Duration::from_secs(2);
+const LONGEST_ENDPOINT: usize = 512;
+
+#[derive(Default)]
+pub(crate) struct Endpoints(Mutex<List>);
+
+#[derive(Default)]
+struct List {
+    bound: Vec<Bound>,
+    connected: Vec<Connected>,
+    last_bound: Option<String>,
+}
+
+struct Bound {
+    address: String,
+    inproc: bool,
+    /// The file of an ipc socket and its inode: libzmq leaves it behind.
+    file: Option<(PathBuf, u64)>,
+}
+
+#[derive(Clone)]
+struct Connected {
+    asked: Endpoint,
+    /// One of the addresses that the name has; the next is tried after failures.
+    address: String,
+    candidates: Vec<String>,
+    inproc: bool,
+}
+
+impl Socket {
+    /// Binds or connects to each endpoint. On failure the caller closes the socket.
+    pub(crate) fn attach(self: &Arc<Self>, endpoints: &[Endpoint], default: DefaultSide) -> Result<()> {
+        if endpoints.is_empty() {
+            return Err(Error::new(
+                Status::Endpoint,
+                format!("a {} needs an endpoint", self.role()),
+            ));
+        }
+        self.guard_with_allow_list()?;
+        for endpoint in endpoints {
+            match endpoint.bind_or_connect(default)? {
+                Side::Bind => self.bind(endpoint)?,
+                Side::Connect => self.connect(endpoint)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn bind(self: &Arc<Self>, endpoint: &Endpoint) -> Result<()> {
+        linux::require_spare_descriptors("binding")?;
+        if let Transport::Inproc { .. } = endpoint.transport() {
+            let address = endpoint.to_zmq();
+            self.process().inproc.bind(self, &address)?;
+            self.endpoints.add_bound(Bound {
+                address,
+                inproc: true,
+                file: None,
+            });
+            return Ok(());
+        }
+        let address = endpoint.to_zmq();
+        self.set_family(!address_is_ipv4(&address) && self.options().ipv6())?;
+        let deadline = Deadline::after(BIND_RETRY);
+        while let Err(error) = endpoint.check_free().and_then(|()| self.call_bind(&address)) {
+            if error.status() != Status::AddressInUse || deadline.is_over() {
+                return Err(error);
+            }
+            // Nothing tells when the kernel lets go of an address.
+            std::thread::sleep(BIND_PAUSE);
+        }
+        let actual = self.last_endpoint_of_zmq()?;
+        let file = match endpoint.transport() {
+            Transport::Ipc { .. } => ipc_file(&actual),
+            _ => None,
+        };
+        self.peers.listening(&actual);
+        self.endpoints.add_bound(Bound {
+            address: actual,
+            inproc: false,
+            file,
+        });
+        Ok(())
+    }
+
+    fn connect(self: &Arc<Self>, endpoint: &Endpoint) -> Result<()> {
+        linux::require_spare_descriptors("connecting")?;
+        if let Transport::Inproc { .. } = endpoint.transport() {
+            let address = endpoint.to_zmq();
+            self.process().inproc.connect(self, &address)?;
+            let candidates = vec![address.clone()];
+            self.endpoints.add_connected(Connected {
+                asked: endpoint.clone(),
+                address,
+                candidates,
+                inproc: true,
+            });
+            return Ok(());
+        }
+        let candidates = resolve::candidates(endpoint, self.options().ipv6())?;
+        let Some(address) = candidates.first().cloned() else {
+            return Err(Error::new(
+                Status::Unreachable,
+                format!("{} has no address", endpoint.to_zmq()),
+            ));
+        };
+        self.peers.add_link(&address, false);
+        self.endpoints.add_connected(Connected {
+            asked: endpoint.clone(),
+            address: address.clone(),
+            candidates,
+            inproc: false,
+        });
+        self.connect_address(&address)
+    }
+
+    fn connect_address(&self, address: &str) -> Result<()> {
+        self.set_family(address.contains('['))?;
+        self.call_connect(address)
+    }
+
+    /// Dual stack where IPv6 is wanted; an IPv4 address is left as it is.
+    fn set_family(&self, ipv6: bool) -> Result<()> {
+        let entered = self.enter()?;
+        apply::set_int(
+            entered.raw(),
+            zmq_sys::ZMQ_IPV6 as i32,
+            i32::from(ipv6),
+            "choose the address family",
+        )
+    }
+
+    pub(crate) fn call_bind(&self, address: &str) -> Result<()> {
+        self.call("bind", address, zmq_sys::zmq_bind)
+    }
+
+    pub(crate) fn call_connect(&self, address: &str) -> Result<()> {
+        self.call("connect to", address, zmq_sys::zmq_connect)
+    }
+
+    fn call(
+        &self,
+        what: &str,
+        address: &str,
+        function: unsafe extern "C" fn(*mut c_void, *const c_char) -> i32,
+    ) -> Result<()> {
+        let text = c_string(address);
+        let entered = self.enter()?;
+        // SAFETY: the socket is open and locked, the text NUL-terminated.
+        match unsafe { function(entered.raw(), text.as_ptr()) } {
+            0 => Ok(()),
+            _ => Err(errno::error(errno::last(), &format!("{what} {address}"))),
+        }
+    }
+
+    fn last_endpoint_of_zmq(&self) -> Result<String> {
+        let mut text = [0u8; LONGEST_ENDPOINT];
+        let mut size = text.len();
+        let entered = self.enter()?;
+        // SAFETY: the output has `size` bytes.
+        let rc = unsafe {
+            zmq_sys::zmq_getsockopt(
+                entered.raw(),
+                zmq_sys::ZMQ_LAST_ENDPOINT as i32,
+                text.as_mut_ptr().cast(),
+                &mut size,
+            )
+        };
+        if rc != 0 {
+            return Err(errno::error(errno::last(), "tell the bound endpoint"));
+        }
+        Ok(String::from_utf8_lossy(&text[..size.saturating_sub(1)]).into_owned())
+    }
+
+    /// The endpoint bound last, with the port that was free where `*` was asked for.
+    pub fn last_endpoint(&self) -> Option<String> {
+        lock(&self.endpoints.0).last_bound.clone()
+    }
+
+    /// All endpoints, bound and connected.
+    pub fn all_endpoints(&self) -> Vec<String> {
+        let list = lock(&self.endpoints.0);
+        let bound = list.bound.iter().map(|b| b.address.clone());
+        bound.chain(list.connected.iter().map(|c| c.asked.to_zmq())).collect()
+    }
+
+    /// Waits until `peers` peers are connected; with 0 until each endpoint that this side connects to is.
+    /// Connected means that the handshake succeeded. PERMISSION or HANDSHAKE at once where a peer refused.
+    pub fn wait_connected(&self, peers: usize, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        self.peers.wait_connected(peers, deadline)
+    }
+
+    // -- ends
+
+    /// Takes inproc names away before the socket closes. Called once, by close.
+    pub(crate) fn unbind_inproc(&self) {
+        let (bound, connected) = {
+            let list = lock(&self.endpoints.0);
+            let bound: Vec<_> = list
+                .bound
+                .iter()
+                .filter(|b| b.inproc)
+                .map(|b| b.address.clone())
+                .collect();
+            let connected: Vec<_> = list
+                .connected
+                .iter()
+                .filter(|c| c.inproc)
+                .map(|c| c.address.clone())
+                .collect();
+            (bound, connected)
+        };
+        for address in bound {
+            if let Err(error) = self.process().inproc.unbind(self, &address) {
+                log_line!(Warning, "connection", "{error}");
+            }
+        }
+        for address in connected {
+            self.process().inproc.disconnect(self, &address);
+        }
+    }
+
+    /// Waits until libzmq closed the listeners. Called once, by close. Unbinding first would lose what is queued.
+    pub(crate) fn await_released_addresses(&self) {
+        // The service thread cannot wait for itself: a close in an event callback frees the address a moment later.
+        if !self.process().service.is_this_thread() && !self.peers.wait_listeners_closed(Deadline::after(RELEASE_LIMIT))
+        {
+            log_line!(
+                Warning,
+                "connection",
+                "libzmq did not free the addresses of a {} in time",
+                self.role()
+            );
+        }
+        for bound in lock(&self.endpoints.0).bound.drain(..) {
+            if let Some((path, inode)) = bound.file {
+                let still_ours = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.ino() == inode);
+                if still_ours {
+                    if let Err(error) = std::fs::remove_file(&path) {
+                        log_line!(Debug, "connection", "cannot remove {}: {error}", path.display());
+                    }
+                }
+            }
+        }
+        self.forget_allow_list();
+    }
+
+    /// Begins connections anew that libzmq gave up. Returns when to look again, where a connection has to wait.
+    /// Called by the service thread.
+    pub(crate) fn restart_given_up(self: &Arc<Self>, now: Instant) -> Vec<Instant> {
+        let mut later = Vec::new();
+        let shortest = Duration::from_millis(self.options().reconnect_interval_ms().max(1) as u64);
+        let longest = Duration::from_millis(self.options().reconnect_interval_max_ms().max(1) as u64).max(shortest);
+        for (address, link) in self.peers.links() {
+            let Some(at) = link.look_at else { continue };
+            if link.up {
+                continue;
+            }
+            if at > now {
+                later.push(at);
+                continue;
+            }
+            // Doubling from the reconnect interval to the longest; the first restart comes at once.
+            let pause = shortest.saturating_mul(1 << link.restarts.min(16)).min(longest);
+            self.peers.with_link(&address, |link| {
+                link.restarts += 1;
+                link.look_at = Some(now + pause);
+            });
+            later.push(now + pause);
+            self.restart(&address);
+        }
+        later
+    }
+
+    fn restart(self: &Arc<Self>, address: &str) {
+        let next = {
+            let mut list = lock(&self.endpoints.0);
+            let Some(connected) = list.connected.iter_mut().find(|c| c.address == address && !c.inproc) else {
+                return;
+            };
+            let at = connected.candidates.iter().position(|c| c == address).unwrap_or(0);
+            let next = connected.candidates[(at + 1) % connected.candidates.len()].clone();
+            connected.address = next.clone();
+            next
+        };
+        let text = c_string(address);
+        if let Ok(entered) = self.enter() {
+            // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
+            unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) };
+        }
+        if next != address {
+            let link = self.peers.with_link(address, |link| link.clone());
+            self.peers.remove_link(address);
+            self.peers.add_link(&next, false);
+            if let Some(old) = link {
+                self.peers.with_link(&next, |link| *link = old);
+            }
+        }
+        let mut event = Event::new(EventKind::Restarted, next.clone());
+        if let Err(error) = self.connect_address(&next) {
+            event.code = error.status() as i32;
+            event.text = error.to_string();
+        }
+        self.counters.reconnects(1);
+        self.events.push(event, &self.counters);
+    }
+
+    /// Gives up one endpoint: what is queued for it is lost.
+    pub fn detach(self: &Arc<Self>, endpoint: &Endpoint) -> Result<()> {
+        self.check()?;
+        let asked = endpoint.to_zmq();
+        let connected = {
+            let mut list = lock(&self.endpoints.0);
+            let at = list.connected.iter().position(|c| c.asked.to_zmq() == asked);
+            at.map(|at| list.connected.remove(at))
+        };
+        let Some(connected) = connected else {
+            return Err(Error::new(Status::NotFound, format!("not connected to {asked}")));
+        };
+        if connected.inproc {
+            self.process().inproc.disconnect(self, &connected.address);
+        }
+        self.peers.remove_link(&connected.address);
+        self.call("disconnect from", &connected.address, zmq_sys::zmq_disconnect)
+    }
+
+    /// Adds an endpoint to a socket that is in use.
+    pub fn attach_more(self: &Arc<Self>, endpoint: &Endpoint, default: DefaultSide) -> Result<()> {
+        self.check()?;
+        match endpoint.bind_or_connect(default)? {
+            Side::Bind => self.bind(endpoint),
+            Side::Connect => self.connect(endpoint),
+        }
+    }
+}
+
+impl Endpoints {
+    fn add_bound(&self, bound: Bound) {
+        let mut list = lock(&self.0);
+        list.last_bound = Some(bound.address.clone());
+        list.bound.push(bound);
+    }
+
+    fn add_connected(&self, connected: Connected) {
+        lock(&self.0).connected.push(connected);
+    }
+}
+
+fn address_is_ipv4(address: &str) -> bool {
+    let host = address
+        .trim_start_matches("tcp://")
+        .rsplit_once(':')
+        .map_or("", |(host, _)| host);
+    host.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// The file behind an ipc endpoint, unless it is in the abstract namespace.
+fn ipc_file(address: &str) -> Option<(PathBuf, u64)> {
+    let path = PathBuf::from(address.strip_prefix("ipc://").filter(|p| !p.starts_with('@'))?);
+    let inode = std::fs::symlink_metadata(&path).ok()?.ino();
+    Some((path, inode))
+}

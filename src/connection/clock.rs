@@ -1,0 +1,81 @@
+//! Timeouts as callers give them, and the deadlines that waits count down to.
+
+use std::time::{Duration, Instant};
+
+/// When a wait ends. Made once at the entry of a call, so that retries share it.
+#[derive(Clone, Copy, Debug)]
+pub enum Deadline {
+    /// Do not wait.
+    Now,
+    /// Wait until this moment.
+    At(Instant),
+    /// Wait without limit.
+    Never,
+}
+
+impl Deadline {
+    /// Negative waits without limit, 0 does not wait.
+    pub fn from_ms(timeout_ms: i64) -> Deadline {
+        match timeout_ms {
+            0 => Deadline::Now,
+            t if t < 0 => Deadline::Never,
+            t => Deadline::after(Duration::from_millis(t as u64)),
+        }
+    }
+
+    /// A deadline that far from now; one beyond what the clock can hold never comes.
+    pub fn after(duration: Duration) -> Deadline {
+        match Instant::now().checked_add(duration) {
+            Some(at) => Deadline::At(at),
+            None => Deadline::Never,
+        }
+    }
+
+    /// None where the wait has no end, zero when it is over.
+    pub fn remaining(&self) -> Option<Duration> {
+        match self {
+            Deadline::Now => Some(Duration::ZERO),
+            Deadline::At(at) => Some(at.saturating_duration_since(Instant::now())),
+            Deadline::Never => None,
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.remaining() == Some(Duration::ZERO)
+    }
+
+    /// For poll(2): -1 without limit, otherwise rounded up, so that a wait is never shorter than asked.
+    pub fn poll_ms(&self) -> i32 {
+        match self.remaining() {
+            None => -1,
+            Some(left) => {
+                let ms = left.as_millis() + u128::from(left.subsec_nanos() % 1_000_000 != 0);
+                ms.min(i32::MAX as u128) as i32
+            }
+        }
+    }
+
+    /// The earlier of two.
+    pub fn min(self, other: Deadline) -> Deadline {
+        match (self, other) {
+            (Deadline::Now, _) | (_, Deadline::Now) => Deadline::Now,
+            (Deadline::Never, d) | (d, Deadline::Never) => d,
+            (Deadline::At(a), Deadline::At(b)) => Deadline::At(a.min(b)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn negative_never_ends_and_zero_is_over_at_once() {
+        assert_eq!(Deadline::from_ms(-1).poll_ms(), -1);
+        assert!(Deadline::from_ms(0).is_over());
+        assert!(!Deadline::from_ms(60_000).is_over());
+        assert!(Deadline::from_ms(i64::MAX)
+            .remaining()
+            .map_or(true, |d| d > Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,133 @@
+//! One ZeroMQ frame: bytes that libzmq allocated and will free. It is written before it is sent,
+//! and read where it was received; nothing is copied in between.
+
+use std::mem::MaybeUninit;
+
+use zmq_sys::zmq_msg_t;
+
+use crate::connection::errno;
+use crate::error::{Error, Result, Status};
+
+/// Property of a message that tells which connection brought it (ZMQ_SRCFD).
+const SOURCE_DESCRIPTOR: i32 = 2;
+
+/// Bytes owned by libzmq. Moving a frame moves its bytes where they are few (libzmq keeps up to 33 inline).
+pub struct Frame {
+    raw: zmq_msg_t,
+}
+
+// SAFETY: a zmq_msg_t may be used by any one thread at a time; shared reads do not write.
+unsafe impl Send for Frame {}
+unsafe impl Sync for Frame {}
+
+impl Frame {
+    /// An empty frame. Allocates nothing.
+    pub fn new() -> Frame {
+        let mut raw = MaybeUninit::<zmq_msg_t>::uninit();
+        // SAFETY: zmq_msg_init fills the whole message and cannot fail.
+        unsafe {
+            zmq_sys::zmq_msg_init(raw.as_mut_ptr());
+            Frame { raw: raw.assume_init() }
+        }
+    }
+
+    /// A frame of `size` bytes whose content is not set.
+    pub fn with_size(size: usize) -> Result<Frame> {
+        let mut raw = MaybeUninit::<zmq_msg_t>::uninit();
+        // SAFETY: on success the whole message is set.
+        let rc = unsafe { zmq_sys::zmq_msg_init_size(raw.as_mut_ptr(), size) };
+        if rc != 0 {
+            return Err(Error::new(
+                Status::OutOfMemory,
+                format!("no memory for a message of {size} bytes"),
+            ));
+        }
+        // SAFETY: see above.
+        Ok(Frame {
+            raw: unsafe { raw.assume_init() },
+        })
+    }
+
+    /// A frame that holds a copy of `bytes`.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Frame> {
+        let mut frame = Frame::with_size(bytes.len())?;
+        frame.bytes_mut().copy_from_slice(bytes);
+        Ok(frame)
+    }
+
+    pub fn len(&self) -> usize {
+        // SAFETY: zmq_msg_size only reads.
+        unsafe { zmq_sys::zmq_msg_size(&self.raw) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The content. The pointer stays valid until the frame is changed, moved or dropped.
+    pub fn bytes(&self) -> &[u8] {
+        let len = self.len();
+        if len == 0 {
+            return &[];
+        }
+        // SAFETY: zmq_msg_data gives `len` readable bytes that live as long as the message; it only reads it.
+        unsafe {
+            let data = zmq_sys::zmq_msg_data((&self.raw as *const zmq_msg_t).cast_mut());
+            std::slice::from_raw_parts(data.cast(), len)
+        }
+    }
+
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        let len = self.len();
+        if len == 0 {
+            return &mut [];
+        }
+        // SAFETY: as above, and we hold the frame exclusively.
+        unsafe {
+            let data = zmq_sys::zmq_msg_data(&mut self.raw);
+            std::slice::from_raw_parts_mut(data.cast(), len)
+        }
+    }
+
+    /// A second frame over the same bytes (few bytes are copied). Neither may be written to afterwards.
+    pub fn share(&mut self) -> Result<Frame> {
+        let mut copy = Frame::new();
+        // SAFETY: both are initialised; libzmq counts the references atomically, and writes a flag into the
+        // source, which we hold exclusively.
+        let rc = unsafe { zmq_sys::zmq_msg_copy(&mut copy.raw, &mut self.raw) };
+        if rc != 0 {
+            return Err(errno::error(errno::last(), "share a message"));
+        }
+        Ok(copy)
+    }
+
+    /// True where another frame of the same message follows.
+    pub(crate) fn more(&self) -> bool {
+        // SAFETY: only reads.
+        unsafe { zmq_sys::zmq_msg_more((&self.raw as *const zmq_msg_t).cast_mut()) != 0 }
+    }
+
+    /// The descriptor of the connection that brought the frame; none for inproc.
+    pub(crate) fn source_descriptor(&self) -> Option<i32> {
+        // SAFETY: only reads.
+        let fd = unsafe { zmq_sys::zmq_msg_get((&self.raw as *const zmq_msg_t).cast_mut(), SOURCE_DESCRIPTOR) };
+        (fd >= 0).then_some(fd)
+    }
+
+    pub(crate) fn raw_mut(&mut self) -> *mut zmq_msg_t {
+        &mut self.raw
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Frame {
+        Frame::new()
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        // SAFETY: initialised, and closed only here.
+        unsafe { zmq_sys::zmq_msg_close(&mut self.raw) };
+    }
+}

@@ -1,0 +1,173 @@
+//! What is particular to Linux: eventfd, epoll, and a look at how many descriptors are left.
+//! Nothing else in the core names a Linux-only call.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use crate::error::{Error, Result, Status};
+
+/// A counter that wakes pollers; readable from `ring` until `quiet`.
+pub(crate) struct EventFd(OwnedFd);
+
+impl EventFd {
+    pub fn new() -> Result<EventFd> {
+        // SAFETY: eventfd takes no pointers; the descriptor returned is ours alone.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(descriptor_error("an eventfd"));
+        }
+        // SAFETY: just made, owned by nobody else.
+        Ok(EventFd(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    /// Makes the descriptor readable. Only a full counter can fail, and then it is readable.
+    pub fn ring(&self) {
+        let one: u64 = 1;
+        // SAFETY: eight bytes from a live u64.
+        unsafe { libc::write(self.fd(), (&one as *const u64).cast(), 8) };
+    }
+
+    /// Makes the descriptor unreadable. Only an empty counter can fail, and then it is.
+    pub fn quiet(&self) {
+        let mut count: u64 = 0;
+        // SAFETY: eight bytes into a live u64.
+        unsafe { libc::read(self.fd(), (&mut count as *mut u64).cast(), 8) };
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+}
+
+/// An epoll instance. Entries are told apart by a number of the caller's.
+pub(crate) struct Epoll(OwnedFd);
+
+impl Epoll {
+    pub fn new() -> Result<Epoll> {
+        // SAFETY: no pointers.
+        let fd = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
+        if fd < 0 {
+            return Err(descriptor_error("an epoll instance"));
+        }
+        // SAFETY: just made, owned by nobody else.
+        Ok(Epoll(unsafe { OwnedFd::from_raw_fd(fd) }))
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    fn control(&self, operation: i32, fd: RawFd, events: u32, key: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events, u64: key };
+        // SAFETY: the event lives through the call, which copies it.
+        let rc = unsafe { libc::epoll_ctl(self.fd(), operation, fd, &mut event) };
+        if rc < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(())
+    }
+
+    /// Reports `key` whenever `fd` is readable.
+    pub fn add(&self, fd: RawFd, key: u64) -> Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN as u32, key)
+            .map_err(|e| Error::new(Status::Limit, format!("epoll cannot watch descriptor {fd}: {e}")))
+    }
+
+    /// Reports `key` once when `fd` is readable; `rearm` makes it report again.
+    pub fn add_once(&self, fd: RawFd, key: u64) -> Result<()> {
+        let events = (libc::EPOLLIN | libc::EPOLLONESHOT) as u32;
+        self.control(libc::EPOLL_CTL_ADD, fd, events, key)
+            .map_err(|e| Error::new(Status::Limit, format!("epoll cannot watch descriptor {fd}: {e}")))
+    }
+
+    /// Lets an entry made by `add_once` report again. An entry whose descriptor was closed is gone already.
+    pub fn rearm(&self, fd: RawFd, key: u64) {
+        let events = (libc::EPOLLIN | libc::EPOLLONESHOT) as u32;
+        let _gone = self.control(libc::EPOLL_CTL_MOD, fd, events, key);
+    }
+
+    /// Forgets `fd`. A descriptor that was closed has been forgotten already.
+    pub fn remove(&self, fd: RawFd) {
+        let _gone = self.control(libc::EPOLL_CTL_DEL, fd, 0, 0);
+    }
+
+    /// Waits, and puts the keys that are ready into `ready`. A signal counts as nothing ready.
+    pub fn wait(&self, ready: &mut Vec<u64>, timeout_ms: i32) {
+        const BATCH: usize = 64;
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
+        // SAFETY: the array has BATCH entries.
+        let n = unsafe { libc::epoll_wait(self.fd(), events.as_mut_ptr(), BATCH as i32, timeout_ms) };
+        ready.clear();
+        for event in events.iter().take(n.max(0) as usize) {
+            ready.push(event.u64);
+        }
+    }
+}
+
+/// Sleeps until one of the descriptors is readable or the time is over. EINTR counts as a wake-up:
+/// every caller tries again and computes the time that remains.
+pub(crate) fn poll_readable(fds: &[RawFd], timeout_ms: i32) -> bool {
+    const MOST: usize = 4;
+    let mut items = [libc::pollfd {
+        fd: -1,
+        events: 0,
+        revents: 0,
+    }; MOST];
+    for (item, fd) in items.iter_mut().zip(fds) {
+        item.fd = *fd;
+        item.events = libc::POLLIN;
+    }
+    // SAFETY: MOST initialised entries; no more than that are named.
+    let n = unsafe { libc::poll(items.as_mut_ptr(), fds.len().min(MOST) as libc::nfds_t, timeout_ms) };
+    n != 0
+}
+
+/// Descriptors that must be free before libzmq is asked for a context, a socket or an endpoint:
+/// with fewer left, 4.3.5 aborts the process (docs/libzmq.md, "The process").
+const SPARE_DESCRIPTORS: usize = 16;
+
+/// Fails with LIMIT where fewer than sixteen descriptors can still be opened.
+pub(crate) fn require_spare_descriptors(what: &str) -> Result<()> {
+    let mut spare: [RawFd; SPARE_DESCRIPTORS] = [-1; SPARE_DESCRIPTORS];
+    let mut enough = true;
+    for slot in spare.iter_mut() {
+        // SAFETY: no pointers; descriptors are closed below.
+        *slot = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+        if *slot < 0 {
+            enough = false;
+            break;
+        }
+    }
+    for fd in spare.iter().filter(|fd| **fd >= 0) {
+        // SAFETY: opened above, known to nobody else.
+        unsafe { libc::close(*fd) };
+    }
+    if enough {
+        return Ok(());
+    }
+    Err(Error::new(
+        Status::Limit,
+        format!("{what} needs {SPARE_DESCRIPTORS} free file descriptors; raise the limit (ulimit -n) or close some"),
+    ))
+}
+
+fn descriptor_error(what: &str) -> Error {
+    Error::new(
+        Status::Limit,
+        format!("cannot make {what}: {}", io::Error::last_os_error()),
+    )
+}
+
+/// Runs `f` with every signal blocked, so that threads started by it never run a handler of the host's.
+pub(crate) fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets live through the calls; the old mask is put back.
+    unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut old: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut old);
+        let result = f();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &old, std::ptr::null_mut());
+        result
+    }
+}

@@ -1,0 +1,270 @@
+//! What a process has one of: the ZeroMQ context, the service thread, and the list of open sockets.
+//!
+//! Made with the first handle, left behind by fork (a child makes its own), ended by an exit hook that sends
+//! what was accepted. Nothing here is ever freed: a thread may still look at it while the process exits.
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
+use std::time::Duration;
+
+use crate::connection::errno;
+use crate::connection::inproc::InprocNames;
+use crate::connection::linux;
+use crate::connection::log::log_line;
+use crate::connection::options::ProcessOptions;
+use crate::connection::service::Service;
+use crate::connection::socket::Socket;
+use crate::error::{Error, Result, Status};
+
+/// One process between two forks.
+pub(crate) struct Process {
+    pub generation: u32,
+    context: *mut c_void,
+    pub service: Service,
+    pub inproc: InprocNames,
+    sockets: Mutex<HashMap<u64, Weak<Socket>>>,
+    next_id: AtomicU64,
+    exiting: AtomicBool,
+}
+
+// SAFETY: a ZeroMQ context may be used from any thread.
+unsafe impl Send for Process {}
+unsafe impl Sync for Process {}
+
+/// Null until the first handle, and again in a forked child.
+static CURRENT: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
+/// Raised in the child by every fork: a handle of another generation is FORKED.
+static GENERATION: AtomicU32 = AtomicU32::new(1);
+/// Held while the process state or its options change. Spun on, because a child must be able to reset it.
+static CHANGING: AtomicBool = AtomicBool::new(false);
+static HOOKS: Once = Once::new();
+static CONFIGURED: AtomicPtr<ProcessOptions> = AtomicPtr::new(std::ptr::null_mut());
+
+struct Changing;
+
+impl Changing {
+    fn begin() -> Changing {
+        while CHANGING
+            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
+            .is_err()
+        {
+            std::thread::yield_now();
+        }
+        Changing
+    }
+}
+
+impl Drop for Changing {
+    fn drop(&mut self) {
+        CHANGING.store(false, Ordering::Release);
+    }
+}
+
+/// A lock whose poisoning means nothing: what it guards is valid after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The number of forks between the first process and this one, plus one.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    CURRENT.store(std::ptr::null_mut(), Ordering::Release);
+    CHANGING.store(false, Ordering::Release);
+}
+
+extern "C" fn at_exit() {
+    shutdown(None);
+}
+
+/// The state of this process, made where there is none.
+pub(crate) fn current() -> Result<&'static Process> {
+    let process = CURRENT.load(Ordering::Acquire);
+    if !process.is_null() {
+        // SAFETY: never freed.
+        return Ok(unsafe { &*process });
+    }
+    let _changing = Changing::begin();
+    let process = CURRENT.load(Ordering::Acquire);
+    if !process.is_null() {
+        // SAFETY: never freed.
+        return Ok(unsafe { &*process });
+    }
+    HOOKS.call_once(|| {
+        // SAFETY: both functions live as long as the process (the library is linked -z nodelete).
+        unsafe {
+            libc::pthread_atfork(None, None, Some(in_child));
+            libc::atexit(at_exit);
+        }
+    });
+    let configured = CONFIGURED.load(Ordering::Acquire);
+    // SAFETY: set from a Box, never freed.
+    let options = if configured.is_null() {
+        ProcessOptions::default()
+    } else {
+        unsafe { (*configured).clone() }
+    };
+    let process: &'static Process = Box::leak(Box::new(Process::new(&options)?));
+    process.service.start(&options)?;
+    CURRENT.store((process as *const Process).cast_mut(), Ordering::Release);
+    Ok(process)
+}
+
+/// Sets what belongs to the process. STATE once a handle was made.
+pub fn configure(options: &ProcessOptions) -> Result<()> {
+    let _changing = Changing::begin();
+    if !CURRENT.load(Ordering::Acquire).is_null() {
+        return Err(Error::new(
+            Status::State,
+            "process options are set before the first handle is made",
+        ));
+    }
+    // The one set before, if any, is left behind: a few bytes, and nobody can still be reading it then.
+    CONFIGURED.store(Box::into_raw(Box::new(options.clone())), Ordering::Release);
+    Ok(())
+}
+
+/// Closes every handle of the process and waits until what was accepted is sent, at most for the longest linger
+/// time among them (or for `timeout`). Handles made before are CLOSED; new ones can be made afterwards.
+pub fn shutdown(timeout: Option<Duration>) {
+    let process = {
+        let _changing = Changing::begin();
+        CURRENT.swap(std::ptr::null_mut(), Ordering::AcqRel)
+    };
+    if process.is_null() {
+        return;
+    }
+    // SAFETY: never freed.
+    let process: &'static Process = unsafe { &*process };
+    process.end(timeout);
+}
+
+impl Process {
+    fn new(options: &ProcessOptions) -> Result<Process> {
+        linux::require_spare_descriptors("the ZeroMQ context")?;
+        // SAFETY: no arguments.
+        let context = unsafe { zmq_sys::zmq_ctx_new() };
+        if context.is_null() {
+            return Err(errno::error(errno::last(), "make a ZeroMQ context"));
+        }
+        let process = Process {
+            generation: generation(),
+            context,
+            service: Service::new()?,
+            inproc: InprocNames::default(),
+            sockets: Mutex::new(HashMap::new()),
+            next_id: AtomicU64::new(1),
+            exiting: AtomicBool::new(false),
+        };
+        process.set(
+            zmq_sys::ZMQ_IO_THREADS as i32,
+            options.io_threads(),
+            "the number of I/O threads",
+        )?;
+        process.set(
+            zmq_sys::ZMQ_MAX_SOCKETS as i32,
+            options.max_sockets(),
+            "the number of sockets",
+        )?;
+        let prefix = options.thread_name_prefix().as_bytes();
+        const THREAD_NAME_PREFIX: i32 = 9;
+        // SAFETY: the text lives through the call.
+        let rc = unsafe { zmq_sys::zmq_ctx_set_ext(context, THREAD_NAME_PREFIX, prefix.as_ptr().cast(), prefix.len()) };
+        if rc != 0 {
+            log_line!(
+                Debug,
+                "process",
+                "thread names keep their default: {}",
+                errno::text(errno::last())
+            );
+        }
+        process.start_threads()?;
+        Ok(process)
+    }
+
+    fn set(&self, option: i32, value: i32, what: &str) -> Result<()> {
+        // SAFETY: the context is live.
+        if unsafe { zmq_sys::zmq_ctx_set(self.context, option, value) } != 0 {
+            return Err(errno::error(errno::last(), &format!("set {what} to {value}")));
+        }
+        Ok(())
+    }
+
+    /// The first socket starts libzmq's threads: made now, while descriptors were just seen to be there.
+    fn start_threads(&self) -> Result<()> {
+        let socket = self.raw_socket(zmq_sys::ZMQ_PAIR as i32)?;
+        // SAFETY: made above, used by nobody else.
+        unsafe { zmq_sys::zmq_close(socket) };
+        Ok(())
+    }
+
+    /// A raw socket of this context. The caller closes it.
+    pub fn raw_socket(&self, kind: i32) -> Result<*mut c_void> {
+        if self.exiting.load(Ordering::Acquire) {
+            return Err(Error::new(Status::Closed, "the process is shutting down"));
+        }
+        linux::require_spare_descriptors("a socket")?;
+        // SAFETY: the context is live until `end`, which refuses new sockets first.
+        let raw = linux::with_signals_blocked(|| unsafe { zmq_sys::zmq_socket(self.context, kind) });
+        if raw.is_null() {
+            return Err(errno::error(errno::last(), "make a socket"));
+        }
+        Ok(raw)
+    }
+
+    /// A number that was never given out in this process.
+    pub fn new_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub fn enlist(&self, socket: &Arc<Socket>) {
+        lock(&self.sockets).insert(socket.id(), Arc::downgrade(socket));
+    }
+
+    pub fn delist(&self, id: u64) {
+        lock(&self.sockets).remove(&id);
+    }
+
+    pub fn is_current(&self) -> bool {
+        self.generation == generation()
+    }
+
+    fn end(&'static self, timeout: Option<Duration>) {
+        self.exiting.store(true, Ordering::Release);
+        let sockets: Vec<Arc<Socket>> = lock(&self.sockets).values().filter_map(Weak::upgrade).collect();
+        let mut linger = Duration::ZERO;
+        for socket in &sockets {
+            linger = linger.max(socket.linger());
+            if let Err(error) = socket.close() {
+                log_line!(Debug, "process", "closing at exit: {error}");
+            }
+        }
+        // Sockets closed before, too, may still be sending: their linger is at most the longest allowed.
+        linger = timeout.unwrap_or(linger.max(self.service.longest_linger_pending()));
+        self.service.stop();
+        // A little more than the linger time, for the threads to notice that it is over.
+        const GRACE: Duration = Duration::from_millis(300);
+        let (done, is_done) = std::sync::mpsc::channel();
+        let context = self.context as usize;
+        let ending = linux::with_signals_blocked(|| {
+            std::thread::Builder::new().name("dividere-exit".into()).spawn(move || {
+                // SAFETY: every socket was closed; this is the only call that ends the context.
+                unsafe { zmq_sys::zmq_ctx_term(context as *mut c_void) };
+                let _listener_gone = done.send(());
+            })
+        });
+        match ending {
+            Ok(_) => {
+                if is_done.recv_timeout(linger + GRACE).is_err() {
+                    log_line!(Warning, "process", "the process ends before everything was sent");
+                }
+            }
+            Err(error) => log_line!(Warning, "process", "no thread to end the context with: {error}"),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How many subscribe to what at a publisher. Subscriptions are counted per connection (by the descriptor that
+//! brought them), so that a peer which subscribes to three types is one subscriber. Over inproc, where connections
+//! have no descriptor, the largest number of subscriptions to one topic counts.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex};
+
+use crate::connection::clock::Deadline;
+use crate::connection::process::lock;
+use crate::error::{Error, Result, Status};
+
+type Topics = HashMap<Vec<u8>, u32>;
+
+#[derive(Default)]
+struct Table {
+    connections: HashMap<i32, Topics>,
+    inproc: Topics,
+    waiting: usize,
+    closed: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Subscribers {
+    table: Mutex<Table>,
+    changed: Condvar,
+    pub waited_for: AtomicBool,
+}
+
+/// One subscription message as XPUB delivers it.
+pub(crate) struct Change {
+    pub descriptor: Option<i32>,
+    pub subscribe: bool,
+    pub topic: Vec<u8>,
+}
+
+impl Subscribers {
+    pub fn apply(&self, change: Change) {
+        let mut table = lock(&self.table);
+        match (change.descriptor, change.subscribe) {
+            (Some(fd), true) => {
+                *table
+                    .connections
+                    .entry(fd)
+                    .or_default()
+                    .entry(change.topic)
+                    .or_insert(0) += 1
+            }
+            (Some(fd), false) => {
+                if let Some(topics) = table.connections.get_mut(&fd) {
+                    lower(topics, &change.topic);
+                    if topics.is_empty() {
+                        table.connections.remove(&fd);
+                    }
+                }
+            }
+            (None, true) => *table.inproc.entry(change.topic).or_insert(0) += 1,
+            // Also told for each topic of a connection that ended; those are forgotten by their descriptor.
+            (None, false) => lower(&mut table.inproc, &change.topic),
+        }
+        drop(table);
+        self.changed.notify_all();
+    }
+
+    /// The connection with this descriptor ended, or another one got its number.
+    pub fn connection_ended(&self, descriptor: i32) {
+        lock(&self.table).connections.remove(&descriptor);
+        self.changed.notify_all();
+    }
+
+    pub fn close(&self) {
+        lock(&self.table).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Subscribers that get a message beginning with `topic`; with None all that subscribe to anything.
+    pub fn count(&self, topic: Option<&[u8]>) -> usize {
+        lock(&self.table).count(topic)
+    }
+
+    /// From here on every send asks the service thread to look for subscriptions.
+    pub fn begin_waiting(&self) -> Waiting<'_> {
+        let mut table = lock(&self.table);
+        table.waiting += 1;
+        self.waited_for.store(true, Ordering::Release);
+        Waiting(self)
+    }
+}
+
+/// Somebody waits for subscribers.
+pub(crate) struct Waiting<'a>(&'a Subscribers);
+
+impl Waiting<'_> {
+    /// Waits for `wanted` of them.
+    pub fn wait(&self, topic: Option<&[u8]>, wanted: usize, deadline: Deadline) -> Result<()> {
+        let changed = &self.0.changed;
+        let mut table = lock(&self.0.table);
+        loop {
+            if table.closed {
+                return Err(Error::new(
+                    Status::Closed,
+                    "the publisher was closed while waiting for subscribers",
+                ));
+            }
+            let count = table.count(topic);
+            if count >= wanted {
+                return Ok(());
+            }
+            table = match deadline.remaining() {
+                None => changed.wait(table).unwrap_or_else(|p| p.into_inner()),
+                Some(left) if left.is_zero() => {
+                    return Err(match deadline {
+                        Deadline::Now => Error::new(Status::WouldBlock, "there are fewer subscribers"),
+                        _ => Error::new(
+                            Status::Timeout,
+                            format!("{count} of {wanted} subscribers came in the time given"),
+                        ),
+                    })
+                }
+                Some(left) => changed.wait_timeout(table, left).unwrap_or_else(|p| p.into_inner()).0,
+            };
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut table = lock(&self.0.table);
+        table.waiting -= 1;
+        if table.waiting == 0 {
+            self.0.waited_for.store(false, Ordering::Release);
+        }
+    }
+}
+
+fn lower(topics: &mut Topics, topic: &[u8]) {
+    if let Some(count) = topics.get_mut(topic) {
+        *count -= 1;
+        if *count == 0 {
+            topics.remove(topic);
+        }
+    }
+}
+
+impl Table {
+    fn count(&self, topic: Option<&[u8]>) -> usize {
+        let fits = |subscribed: &[u8]| topic.map_or(true, |topic| topic.starts_with(subscribed));
+        let connected = self
+            .connections
+            .values()
+            .filter(|topics| topics.keys().any(|t| fits(t)))
+            .count();
+        let inproc = self
+            .inproc
+            .iter()
+            .filter(|(t, _)| fits(t))
+            .map(|(_, n)| *n)
+            .max()
+            .unwrap_or(0);
+        connected + inproc as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(descriptor: Option<i32>, subscribe: bool, topic: &str) -> Change {
+        Change {
+            descriptor,
+            subscribe,
+            topic: topic.into(),
+        }
+    }
+
+    #[test]
+    fn a_connection_counts_once_however_much_it_subscribes_to() {
+        let subscribers = Subscribers::default();
+        for topic in ["a", "a", "b", ""] {
+            subscribers.apply(change(Some(7), true, topic));
+        }
+        subscribers.apply(change(Some(8), true, "b"));
+        assert_eq!(subscribers.count(None), 2);
+        assert_eq!(subscribers.count(Some(b"a!")), 1);
+        assert_eq!(subscribers.count(Some(b"b")), 2);
+        subscribers.apply(change(Some(8), false, "b"));
+        subscribers.apply(change(Some(8), false, "b"));
+        assert_eq!(subscribers.count(None), 1);
+        subscribers.connection_ended(7);
+        assert_eq!(subscribers.count(None), 0);
+    }
+}

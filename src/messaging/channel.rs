@@ -1,0 +1,197 @@
+//! What all roles share, written once: over one socket, or over the several of a request.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::events::EventQueue;
+use crate::connection::frame::Frame;
+use crate::connection::socket::{Entered, Socket};
+use crate::connection::stats::Statistics;
+use crate::error::{Error, Result, Status};
+use crate::messaging::message::Message;
+
+/// The view of a role that carries what all roles share. Any method may be called from any thread.
+pub trait Channel: Send + Sync {
+    /// The role's name: "publisher".
+    fn role(&self) -> &'static str;
+
+    /// Ends the role; see `Socket::close`.
+    fn close(&self) -> Result<()>;
+
+    fn is_closed(&self) -> bool;
+
+    /// The sockets underneath: one, but for a request.
+    fn sockets(&self) -> Vec<Arc<Socket>>;
+
+    fn events(&self) -> Arc<EventQueue>;
+
+    /// Receives the next message as it is, without looking into it. UNSUPPORTED where the role receives nothing.
+    fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()>;
+
+    /// Sends a message that was prepared, typed or not. It is empty afterwards, on success only.
+    fn send(&self, message: &mut Message) -> Result<()>;
+
+    /// Which side an endpoint without a prefix is for.
+    fn default_side(&self) -> DefaultSide;
+
+    /// Receives the next typed message. DECODE where it is no envelope; its bytes stay readable in `message`.
+    fn recv(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.recv_bytes(message, deadline)?;
+        let decoded = message.decode();
+        if decoded.is_err() {
+            self.count_decode_error();
+        }
+        decoded
+    }
+
+    fn count_decode_error(&self) {
+        if let Some(socket) = self.sockets().first() {
+            socket.counters.decode_error();
+        }
+    }
+
+    /// For the reactor that reserved the channel's only socket: one message without waiting.
+    fn recv_reserved(&self, _message: &mut Message) -> Result<()> {
+        Err(Error::new(
+            Status::Unsupported,
+            format!("a {} cannot be added to a reactor", self.role()),
+        ))
+    }
+
+    /// Waits until a receive may work.
+    fn wait(&self, deadline: Deadline) -> Result<()> {
+        match self.sockets().first() {
+            Some(socket) => socket.wait_readable(deadline),
+            None => Err(Error::new(Status::Closed, "the handle is closed")),
+        }
+    }
+
+    /// A descriptor that is readable when a receive may work; see `Socket::fd`.
+    fn fd(&self) -> Result<RawFd> {
+        match self.sockets().first() {
+            Some(socket) => socket.fd(),
+            None => Err(Error::new(Status::Closed, "the handle is closed")),
+        }
+    }
+
+    fn statistics(&self) -> Result<Statistics> {
+        let mut sum = Statistics::default();
+        for socket in self.sockets() {
+            sum.add(&socket.statistics()?);
+        }
+        Ok(sum)
+    }
+
+    /// The endpoint bound last, with the port that was free where `*` was asked for. NOT_FOUND where none is bound.
+    fn last_endpoint(&self) -> Result<String> {
+        self.sockets()
+            .iter()
+            .rev()
+            .find_map(|socket| socket.last_endpoint())
+            .ok_or_else(|| Error::new(Status::NotFound, "the handle is bound to no endpoint"))
+    }
+
+    fn endpoints(&self) -> Vec<String> {
+        self.sockets()
+            .iter()
+            .flat_map(|socket| socket.all_endpoints())
+            .collect()
+    }
+
+    /// Waits until `peers` peers are connected; with 0 until each endpoint that this side connects to is.
+    fn wait_connected(&self, peers: usize, deadline: Deadline) -> Result<()> {
+        match self.sockets().as_slice() {
+            [socket] => socket.wait_connected(peers, deadline),
+            _ => Err(Error::new(Status::Closed, "the handle is closed")),
+        }
+    }
+
+    /// Binds or connects to one more endpoint.
+    fn attach(&self, endpoint: &Endpoint) -> Result<()> {
+        match self.sockets().as_slice() {
+            [socket] => socket.attach_more(endpoint, self.default_side()),
+            _ => Err(Error::new(
+                Status::Unsupported,
+                "the endpoints of this role are given when it is made",
+            )),
+        }
+    }
+
+    /// Gives up one endpoint that it connects to. NOT_FOUND where it is not among them.
+    fn detach(&self, endpoint: &Endpoint) -> Result<()> {
+        match self.sockets().as_slice() {
+            [socket] => socket.detach(endpoint),
+            _ => Err(Error::new(
+                Status::Unsupported,
+                "the endpoints of this role are given when it is made",
+            )),
+        }
+    }
+}
+
+/// Receives many in one call: waits for the first, takes what else is there, fills at most `messages.len()`.
+/// Returns how many. A typed one that does not decode is UNDECODABLE in its place, counted, and no error.
+pub fn recv_many(
+    channel: &dyn Channel,
+    messages: &mut [&mut Message],
+    typed: bool,
+    deadline: Deadline,
+) -> Result<usize> {
+    let mut received = 0;
+    for message in messages.iter_mut() {
+        let deadline = if received == 0 { deadline } else { Deadline::Now };
+        match channel.recv_bytes(message, deadline) {
+            Ok(()) => {}
+            Err(_) if received > 0 => break,
+            Err(error) => return Err(error),
+        }
+        if typed && message.decode().is_err() {
+            channel.count_decode_error();
+        }
+        received += 1;
+    }
+    Ok(received)
+}
+
+/// Sends in order until one fails. Returns how many were sent; an error only where that is none.
+pub fn send_many(channel: &dyn Channel, messages: &mut [&mut Message]) -> Result<usize> {
+    let mut sent = 0;
+    for message in messages.iter_mut() {
+        match channel.send(message) {
+            Ok(()) => sent += 1,
+            Err(_) if sent > 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(sent)
+}
+
+/// Receives into `message` a message of one frame.
+pub(crate) fn recv_single(socket: &Socket, message: &mut Message, deadline: Deadline) -> Result<()> {
+    socket.recv_single(message.receive_buffer(), deadline)?;
+    message.received_in_place();
+    Ok(())
+}
+
+/// As `recv_single`, by the reactor that reserved the socket.
+pub(crate) fn recv_single_reserved(socket: &Socket, message: &mut Message) -> Result<()> {
+    let frame = message.receive_buffer();
+    socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv_single(frame))?;
+    message.received_in_place();
+    Ok(())
+}
+
+/// Sends what a message holds as one frame.
+pub(crate) fn send_single(socket: &Socket, message: &mut Message) -> Result<()> {
+    message.require_content()?;
+    socket.send_single(message.frame_mut())?;
+    message.clear();
+    Ok(())
+}
+
+/// Frames received by a reactor.
+pub(crate) fn recv_frames_reserved(socket: &Socket, frames: &mut Vec<Frame>) -> Result<()> {
+    socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv(frames))
+}

@@ -1,0 +1,125 @@
+//! One endpoint of a request: a DEALER that numbers what it sends, so that a late reply is never taken for another's.
+//! Several calls may wait at once; one of them receives, and hands the others theirs.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Condvar, Mutex};
+
+use crate::connection::clock::Deadline;
+use crate::connection::frame::Frame;
+use crate::connection::process::lock;
+use crate::connection::socket::Socket;
+use crate::error::{Error, Result, Status};
+
+pub(crate) struct Lane {
+    pub socket: Arc<Socket>,
+    inbox: Mutex<Inbox>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// Somebody receives.
+    received_by_one: bool,
+    waiting: HashSet<u64>,
+    replies: HashMap<u64, Frame>,
+}
+
+impl Lane {
+    pub fn new(socket: Arc<Socket>) -> Lane {
+        Lane {
+            socket,
+            inbox: Mutex::default(),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// A peer is there now.
+    pub fn is_up(&self) -> bool {
+        self.socket.peers.count() > 0
+    }
+
+    /// Sends `[number]['']['body']`. The body is empty afterwards, on success only.
+    pub fn send(&self, number: u64, body: &mut Frame) -> Result<()> {
+        lock(&self.inbox).waiting.insert(number);
+        let mut frames = [
+            Frame::from_bytes(&number.to_be_bytes())?,
+            Frame::new(),
+            std::mem::take(body),
+        ];
+        let sent = self.socket.send(&mut frames);
+        if sent.is_err() {
+            *body = std::mem::take(&mut frames[2]);
+            self.forget(number);
+        }
+        sent
+    }
+
+    /// Nobody waits for this number any more; its reply will be counted as stale.
+    pub fn forget(&self, number: u64) {
+        let mut inbox = lock(&self.inbox);
+        inbox.waiting.remove(&number);
+        inbox.replies.remove(&number);
+    }
+
+    /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`.
+    pub fn recv(&self, number: u64, deadline: Deadline) -> Result<Frame> {
+        let mut inbox = lock(&self.inbox);
+        loop {
+            if let Some(reply) = inbox.replies.remove(&number) {
+                inbox.waiting.remove(&number);
+                return Ok(reply);
+            }
+            if inbox.received_by_one {
+                inbox = match deadline.remaining() {
+                    None => self.arrived.wait(inbox).unwrap_or_else(|p| p.into_inner()),
+                    Some(left) if left.is_zero() => return Err(over(deadline)),
+                    Some(left) => {
+                        self.arrived
+                            .wait_timeout(inbox, left)
+                            .unwrap_or_else(|p| p.into_inner())
+                            .0
+                    }
+                };
+                continue;
+            }
+            inbox.received_by_one = true;
+            drop(inbox);
+            let received = self.receive(deadline);
+            inbox = lock(&self.inbox);
+            inbox.received_by_one = false;
+            self.arrived.notify_all();
+            match received? {
+                Some((of, reply)) if of == number => {
+                    inbox.waiting.remove(&number);
+                    return Ok(reply);
+                }
+                Some((of, reply)) if inbox.waiting.contains(&of) => {
+                    inbox.replies.insert(of, reply);
+                }
+                Some(_) => self.socket.counters.dropped_stale(),
+                None => self.socket.counters.dropped_malformed(),
+            }
+        }
+    }
+
+    /// One reply, or none where it was malformed: `[number]['']['body']`.
+    fn receive(&self, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
+        let mut frames = Vec::new();
+        self.socket.recv(&mut frames, deadline)?;
+        let number = frames
+            .first()
+            .and_then(|f| f.bytes().try_into().ok())
+            .map(u64::from_be_bytes);
+        Ok(match (number, frames.len()) {
+            (Some(number), 3) if frames[1].is_empty() => frames.pop().map(|body| (number, body)),
+            _ => None,
+        })
+    }
+}
+
+fn over(deadline: Deadline) -> Error {
+    match deadline {
+        Deadline::Now => Error::new(Status::WouldBlock, "no reply yet"),
+        _ => Error::new(Status::Timeout, "no reply in the time given"),
+    }
+}

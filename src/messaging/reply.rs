@@ -1,0 +1,144 @@
+//! The way back of a request: answered exactly once, by whoever holds the message, from any thread.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+use crate::connection::frame::Frame;
+use crate::connection::log::log_line;
+use crate::connection::socket::Socket;
+use crate::error::{Error, Result, Status};
+use crate::messaging::envelope::TypeName;
+
+/// The type of our error message (proto/dividere/v1/error.proto).
+pub const ERROR_TYPE: &str = "dividere.v1.Error";
+
+/// Shared by a received message, its clones, and the response that keeps the order.
+#[derive(Clone)]
+pub(crate) struct Origin(Arc<Slot>);
+
+struct Slot {
+    socket: Arc<Socket>,
+    route: Vec<Frame>,
+    answered: AtomicBool,
+    /// Nobody is left who could answer: the asker gets an error instead of waiting for ever.
+    owes_an_answer: AtomicBool,
+}
+
+impl Origin {
+    /// `route` goes in front of the reply as it is, delimiter included.
+    pub fn new(socket: &Arc<Socket>, route: Vec<Frame>, owes_an_answer: bool) -> Origin {
+        Origin(Arc::new(Slot {
+            socket: Arc::clone(socket),
+            route,
+            answered: AtomicBool::new(false),
+            owes_an_answer: AtomicBool::new(owes_an_answer),
+        }))
+    }
+
+    pub fn route(&self) -> &[Frame] {
+        &self.0.route
+    }
+
+    pub fn is_open(&self) -> bool {
+        !self.0.answered.load(Ordering::Acquire)
+    }
+
+    /// From here on the asker gets an error when the last holder lets go without an answer.
+    pub fn owe_an_answer(&self) {
+        self.0.owes_an_answer.store(true, Ordering::Release);
+    }
+
+    /// A Request sent it: its delimiter is the last frame of the route.
+    pub fn is_request(&self) -> bool {
+        self.0.route.last().is_some_and(Frame::is_empty)
+    }
+
+    pub fn reply(&self, payload: &mut Frame) -> Result<()> {
+        self.0.reply(payload)
+    }
+
+    pub fn reply_error(&self, status: Status, text: &str) -> Result<()> {
+        self.0.reply(&mut error_frame(status, text)?)
+    }
+}
+
+impl Slot {
+    fn reply(&self, payload: &mut Frame) -> Result<()> {
+        self.socket.check_size(payload.len())?;
+        if self.answered.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Status::State, "the request was answered already"));
+        }
+        let sent = self.send(payload);
+        match &sent {
+            Err(e) if e.status() == Status::Unreachable => self.socket.counters.dropped_unrouted(),
+            // It can be tried again.
+            Err(_) => self.answered.store(false, Ordering::Release),
+            Ok(()) => {}
+        }
+        sent
+    }
+
+    fn send(&self, payload: &mut Frame) -> Result<()> {
+        let mut frames = Vec::with_capacity(self.route.len() + 1);
+        for frame in &self.route {
+            frames.push(Frame::from_bytes(frame.bytes())?);
+        }
+        frames.push(std::mem::take(payload));
+        let sent = self.socket.send(&mut frames);
+        if sent.is_err() {
+            if let Some(unsent) = frames.pop() {
+                *payload = unsent;
+            }
+        }
+        sent
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        if *self.answered.get_mut() || !*self.owes_an_answer.get_mut() || self.socket.is_closed() {
+            return;
+        }
+        let answer =
+            error_frame(Status::Remote, "the request was left unanswered").and_then(|mut frame| self.reply(&mut frame));
+        if let Err(error) = answer {
+            log_line!(
+                Debug,
+                "messaging",
+                "cannot tell that a request was left unanswered: {error}"
+            );
+        }
+    }
+}
+
+/// An envelope with our error message.
+pub(crate) fn error_frame(status: Status, text: &str) -> Result<Frame> {
+    let message = crate::proto::v1::Error {
+        name: status.name().to_owned(),
+        code: status as i32,
+        text: text.to_owned(),
+    };
+    let payload = prost::Message::encode_to_vec(&message);
+    let internal = |e: String| Error::new(Status::Internal, e);
+    let name = TypeName::new(ERROR_TYPE).map_err(|e| internal(e.to_string()))?;
+    let mut envelope = Vec::new();
+    name.encode_into(&mut envelope, &payload)
+        .map_err(|e| internal(e.to_string()))?;
+    Frame::from_bytes(&envelope)
+}
+
+/// The status and text that an error message carries.
+pub(crate) fn error_in(payload: &[u8]) -> Error {
+    match <crate::proto::v1::Error as prost::Message>::decode(payload) {
+        Ok(error) => {
+            let status = Status::from_code(error.code)
+                .filter(|s| *s != Status::Ok)
+                .unwrap_or(Status::Remote);
+            Error::new(status, format!("the other side answered: {}", error.text))
+        }
+        Err(error) => Error::new(
+            Status::Remote,
+            format!("the other side answered with a malformed error: {error}"),
+        ),
+    }
+}

@@ -1,0 +1,336 @@
+//! Asks, and gets an answer or an error in time. Connects to one endpoint or to several, and asks them in turn.
+
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::events::EventQueue;
+use crate::connection::frame::Frame;
+use crate::connection::linux::Epoll;
+use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::peers::Signal;
+use crate::connection::process::lock;
+use crate::connection::socket::{Kind, Socket};
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
+use crate::messaging::dealer::closed;
+use crate::messaging::lane::Lane;
+use crate::messaging::message::Message;
+use crate::messaging::reply::{error_in, ERROR_TYPE};
+
+/// One request. May be used from any thread; several calls run side by side. Dropping it closes it.
+///
+/// `send` and `recv` keep REQ's order (STATE when broken), but a request is never stuck: once `recv` said TIMEOUT,
+/// the next `send` is allowed, and the late reply is dropped and counted (`dropped_stale`), never delivered.
+/// A request is sent only to endpoints that are connected.
+pub struct Request {
+    lanes: Vec<Lane>,
+    events: Arc<EventQueue>,
+    next_lane: AtomicUsize,
+    next_number: AtomicU64,
+    /// What `send` sent and `recv` waits for.
+    outstanding: Mutex<Option<(usize, u64)>>,
+    connected: Arc<Signal>,
+    exported: OnceLock<Epoll>,
+    closed: AtomicBool,
+    send_timeout_ms: i64,
+}
+
+impl Request {
+    /// Connects to each of the comma-separated endpoints (`@` in front binds).
+    pub fn new(endpoints: &str, options: &Options) -> Result<Request> {
+        options.validate(Role::Request)?;
+        let endpoints = Endpoint::parse_list(endpoints)?;
+        let events = Arc::new(EventQueue::new());
+        let connected = Arc::new(Signal::default());
+        let mut lanes = Vec::new();
+        for endpoint in endpoints {
+            let socket = Socket::with_events("request", Kind::Dealer, options, FullQueue::Block, Arc::clone(&events))?;
+            socket.peers.tell(&connected);
+            lanes.push(Lane::new(socket));
+            if let Some(lane) = lanes.last() {
+                lane.socket.attach(&[endpoint], DefaultSide::Connect)?;
+            }
+        }
+        if lanes.is_empty() {
+            return Err(Error::new(Status::Endpoint, "a request needs an endpoint"));
+        }
+        let mut first_number = [0u8; 8];
+        crate::connection::keys::random_bytes(&mut first_number)?;
+        Ok(Request {
+            lanes,
+            events,
+            next_lane: AtomicUsize::new(0),
+            next_number: AtomicU64::new(u64::from_ne_bytes(first_number)),
+            outstanding: Mutex::new(None),
+            connected,
+            exported: OnceLock::new(),
+            closed: AtomicBool::new(false),
+            send_timeout_ms: options.send_timeout_ms(),
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        match self.lanes.first() {
+            Some(lane) => lane.socket.check(),
+            None => Err(closed()),
+        }
+    }
+
+    /// Sends `request` to the next endpoint and waits for its reply for `timeout` ms; where none comes, sends again to
+    /// the next endpoint, `retries` times. So it takes at most (retries + 1) timeouts. A request may therefore be
+    /// served more than once: with retries only what may be repeated.
+    ///
+    /// TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a handler
+    /// failed) and text. `request` is emptied on success; `reply` may be the same kind of message again and again.
+    pub fn call(&self, request: &mut Message, reply: &mut Message, timeout_ms: i64, retries: u32) -> Result<()> {
+        self.check()?;
+        request.require_content()?;
+        let mut attempt = 0;
+        loop {
+            let mut body = request.frame_mut().share()?;
+            match self.attempt(&mut body, Deadline::from_ms(timeout_ms)) {
+                Ok(frame) => {
+                    reply.received(frame, None);
+                    request.clear();
+                    return self.look_at_reply(reply);
+                }
+                Err(e) if e.status() == Status::Timeout || e.status() == Status::WouldBlock => {
+                    if attempt >= retries {
+                        return Err(Error::new(
+                            Status::Timeout,
+                            format!(
+                                "no reply to {} attempt(s) of {timeout_ms} ms each: {}",
+                                attempt + 1,
+                                e.text()
+                            ),
+                        ));
+                    }
+                    attempt += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// As `call`, with typed messages.
+    pub fn call_as<Q, A>(&self, request: &Q, timeout_ms: i64, retries: u32) -> Result<A>
+    where
+        Q: prost::Message + prost::Name,
+        A: prost::Message + prost::Name + Default,
+    {
+        let (mut question, mut answer) = (Message::new(), Message::new());
+        question.set(request)?;
+        self.call(&mut question, &mut answer, timeout_ms, retries)?;
+        answer.get()
+    }
+
+    fn attempt(&self, body: &mut Frame, deadline: Deadline) -> Result<Frame> {
+        let (at, number) = self.begin(body, deadline)?;
+        let reply = self.lanes[at].recv(number, deadline);
+        if reply.is_err() {
+            self.lanes[at].forget(number);
+        }
+        reply
+    }
+
+    /// Sends to the next lane that is up, waiting for one.
+    fn begin(&self, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64)> {
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        let at = self.lane_that_is_up(deadline)?;
+        self.lanes[at].send(number, body)?;
+        Ok((at, number))
+    }
+
+    fn lane_that_is_up(&self, deadline: Deadline) -> Result<usize> {
+        loop {
+            self.check()?;
+            let before = self.connected.now();
+            let first = self.next_lane.fetch_add(1, Ordering::Relaxed);
+            for i in 0..self.lanes.len() {
+                let at = first.wrapping_add(i) % self.lanes.len();
+                if self.lanes[at].is_up() {
+                    // The next call begins behind this one.
+                    self.next_lane.fetch_add(i, Ordering::Relaxed);
+                    return Ok(at);
+                }
+            }
+            if let Some(refused) = self.refused() {
+                return Err(refused);
+            }
+            if !self.connected.wait(before, deadline) {
+                return Err(Error::new(Status::Timeout, "no endpoint is connected"));
+            }
+        }
+    }
+
+    /// The reason, where every endpoint refused us: waiting on would only hide it.
+    fn refused(&self) -> Option<Error> {
+        let mut first = None;
+        for lane in &self.lanes {
+            match lane.socket.wait_connected(0, Deadline::Now) {
+                Err(e) if matches!(e.status(), Status::Permission | Status::Handshake) => {
+                    first.get_or_insert(e);
+                }
+                _ => return None,
+            }
+        }
+        first
+    }
+
+    /// An error message of the other side becomes our status.
+    fn look_at_reply(&self, reply: &mut Message) -> Result<()> {
+        // Bytes are no error here: `recv` tells, for those who wanted a typed message.
+        if reply.decode().is_ok() && reply.type_name() == Some(ERROR_TYPE) {
+            return Err(error_in(reply.payload()));
+        }
+        Ok(())
+    }
+}
+
+impl Channel for Request {
+    fn role(&self) -> &'static str {
+        "request"
+    }
+
+    fn close(&self) -> Result<()> {
+        self.check()?;
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Err(closed());
+        }
+        for lane in &self.lanes {
+            // CLOSED cannot be: only this closes them.
+            lane.socket.close()?;
+        }
+        self.connected.notify();
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    fn sockets(&self) -> Vec<Arc<Socket>> {
+        self.lanes.iter().map(|lane| Arc::clone(&lane.socket)).collect()
+    }
+
+    fn events(&self) -> Arc<EventQueue> {
+        Arc::clone(&self.events)
+    }
+
+    /// Receives the reply to what was sent. After a TIMEOUT the request is given up, after WOULD_BLOCK it is not.
+    fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        let outstanding = *lock(&self.outstanding);
+        let Some((at, number)) = outstanding else {
+            return Err(Error::new(
+                Status::State,
+                "there is no reply to come: send a request first",
+            ));
+        };
+        let reply = self.lanes[at].recv(number, deadline);
+        match &reply {
+            Err(e) if e.status() == Status::WouldBlock => {}
+            _ => {
+                self.lanes[at].forget(number);
+                let mut current = lock(&self.outstanding);
+                if *current == outstanding {
+                    *current = None;
+                }
+            }
+        }
+        message.received(reply?, None);
+        Ok(())
+    }
+
+    fn recv(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.recv_bytes(message, deadline)?;
+        if let Err(error) = message.decode() {
+            self.count_decode_error();
+            return Err(error);
+        }
+        self.look_at_reply(message)
+    }
+
+    fn send(&self, message: &mut Message) -> Result<()> {
+        self.check()?;
+        message.require_content()?;
+        let mut outstanding = lock(&self.outstanding);
+        if outstanding.is_some() {
+            return Err(Error::new(
+                Status::State,
+                "the reply to the request before was not received",
+            ));
+        }
+        *outstanding = Some(self.begin(message.frame_mut(), Deadline::from_ms(self.send_timeout_ms))?);
+        drop(outstanding);
+        message.clear();
+        Ok(())
+    }
+
+    fn default_side(&self) -> DefaultSide {
+        DefaultSide::Connect
+    }
+
+    fn wait(&self, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        let Some((at, _)) = *lock(&self.outstanding) else {
+            return Err(Error::new(
+                Status::State,
+                "there is no reply to come: send a request first",
+            ));
+        };
+        self.lanes[at].socket.wait_readable(deadline)
+    }
+
+    fn fd(&self) -> Result<RawFd> {
+        self.check()?;
+        if let Some(epoll) = self.exported.get() {
+            return Ok(epoll.fd());
+        }
+        let epoll = Epoll::new()?;
+        for (key, lane) in self.lanes.iter().enumerate() {
+            epoll.add(lane.socket.fd()?, key as u64)?;
+        }
+        Ok(self.exported.get_or_init(|| epoll).fd())
+    }
+
+    /// With 0: until each endpoint is connected; else until that many are.
+    fn wait_connected(&self, peers: usize, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        if peers > self.lanes.len() {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                format!("{peers} endpoints to be connected, of {}", self.lanes.len()),
+            ));
+        }
+        if peers == 0 {
+            return self
+                .lanes
+                .iter()
+                .try_for_each(|lane| lane.socket.wait_connected(0, deadline));
+        }
+        loop {
+            let before = self.connected.now();
+            self.check()?;
+            if self.lanes.iter().filter(|lane| lane.is_up()).count() >= peers {
+                return Ok(());
+            }
+            if let Some(refused) = self.refused() {
+                return Err(refused);
+            }
+            if !self.connected.wait(before, deadline) {
+                return Err(Error::new(Status::Timeout, "not connected in the time given"));
+            }
+        }
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before.
+        let _closed_already = self.close();
+    }
+}

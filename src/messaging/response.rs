@@ -1,0 +1,189 @@
+//! Serves requests, each answered exactly once. It speaks REP's framing over a ROUTER, so that nothing blocks the next
+//! request: not an undecodable one, not a failing handler, not a requester that went away.
+
+use std::sync::{Arc, Mutex};
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::events::EventQueue;
+use crate::connection::frame::Frame;
+use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::process::lock;
+use crate::connection::socket::{Kind, Socket};
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::{recv_frames_reserved, Channel};
+use crate::messaging::message::Message;
+use crate::messaging::reply::Origin;
+
+/// One response. May be used from any thread. Dropping it closes it.
+///
+/// Binds where an endpoint has a `*`, else connects. `recv` and `send` take turns (STATE otherwise); a message's own
+/// `reply` answers it at any time, from any thread. What is never answered is answered with an error once its message
+/// is gone and the next request was received.
+pub struct Response {
+    socket: Arc<Socket>,
+    /// The request that `send` answers.
+    current: Mutex<Option<Origin>>,
+}
+
+impl Response {
+    pub fn new(endpoints: &str, options: &Options) -> Result<Response> {
+        options.validate(Role::Response)?;
+        let endpoints = Endpoint::parse_list(endpoints)?;
+        let socket = Socket::new("response", Kind::Router, options, FullQueue::Block)?;
+        let response = Response {
+            socket,
+            current: Mutex::new(None),
+        };
+        response.socket.attach(&endpoints, DefaultSide::BindIfWildcard)?;
+        Ok(response)
+    }
+
+    /// Answers the current request with an error.
+    pub fn send_error(&self, status: Status, text: &str) -> Result<()> {
+        self.take_current()?.reply_error(status, text)
+    }
+
+    fn take_current(&self) -> Result<Origin> {
+        self.socket.check()?;
+        lock(&self.current)
+            .take()
+            .filter(Origin::is_open)
+            .ok_or_else(|| Error::new(Status::State, "there is no request to answer: receive one first"))
+    }
+
+    fn check_order(&self) -> Result<()> {
+        if lock(&self.current).as_ref().is_some_and(Origin::is_open) {
+            return Err(Error::new(
+                Status::State,
+                "the request before is not answered: send its reply first",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Splits route and payload as REP does. What has no delimiter has no way back and is dropped; what has more than
+    /// one frame behind it is answered with an error.
+    fn split(&self, frames: &mut Vec<Frame>) -> Option<(Frame, Origin)> {
+        // The first frame is the router's own name for the peer.
+        let delimiter = frames.iter().skip(1).position(Frame::is_empty).map(|at| at + 1);
+        let Some(delimiter) = delimiter.filter(|at| at + 1 < frames.len()) else {
+            self.socket.counters.dropped_malformed();
+            return None;
+        };
+        let mut payload = frames.split_off(delimiter + 1);
+        let origin = Origin::new(&self.socket, std::mem::take(frames), true);
+        match (payload.pop(), payload.is_empty()) {
+            (Some(payload), true) => Some((payload, origin)),
+            _ => {
+                self.socket.counters.dropped_malformed();
+                self.refuse(&origin, Status::Decode, "a request is one frame");
+                None
+            }
+        }
+    }
+
+    fn refuse(&self, origin: &Origin, status: Status, text: &str) {
+        if let Err(error) = origin.reply_error(status, text) {
+            crate::connection::log::log_line!(Debug, "messaging", "cannot refuse a request: {error}");
+        }
+    }
+}
+
+impl Channel for Response {
+    fn role(&self) -> &'static str {
+        self.socket.role()
+    }
+
+    fn close(&self) -> Result<()> {
+        self.socket.check()?;
+        // An unanswered request is answered with an error first.
+        drop(lock(&self.current).take());
+        self.socket.close()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.socket.is_closed()
+    }
+
+    fn sockets(&self) -> Vec<Arc<Socket>> {
+        vec![Arc::clone(&self.socket)]
+    }
+
+    fn events(&self) -> Arc<EventQueue> {
+        Arc::clone(&self.socket.events)
+    }
+
+    fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.check_order()?;
+        let mut frames = Vec::new();
+        loop {
+            self.socket.recv(&mut frames, deadline)?;
+            if let Some((payload, origin)) = self.split(&mut frames) {
+                message.received(payload, Some(origin.clone()));
+                *lock(&self.current) = Some(origin);
+                return Ok(());
+            }
+        }
+    }
+
+    /// A request that is no envelope is answered with DECODE at once, and the next can be received.
+    fn recv(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.recv_bytes(message, deadline)?;
+        let decoded = message.decode();
+        if let Err(error) = &decoded {
+            self.socket.counters.decode_error();
+            if let Ok(origin) = self.take_current() {
+                self.refuse(&origin, Status::Decode, error.text());
+            }
+        }
+        decoded
+    }
+
+    fn recv_reserved(&self, message: &mut Message) -> Result<()> {
+        let mut frames = Vec::new();
+        loop {
+            recv_frames_reserved(&self.socket, &mut frames)?;
+            let Some((payload, origin)) = self.split(&mut frames) else {
+                continue;
+            };
+            message.received(payload, Some(origin));
+            if let Err(error) = message.decode() {
+                self.socket.counters.decode_error();
+                if let Some(origin) = message.origin_ref() {
+                    self.refuse(origin, Status::Decode, error.text());
+                }
+            }
+            return Ok(());
+        }
+    }
+
+    fn send(&self, message: &mut Message) -> Result<()> {
+        message.require_content()?;
+        let origin = self.take_current()?;
+        match origin.reply(message.frame_mut()) {
+            Ok(()) => {
+                message.clear();
+                Ok(())
+            }
+            Err(error) => {
+                if origin.is_open() {
+                    // It can be tried again.
+                    *lock(&self.current) = Some(origin);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn default_side(&self) -> DefaultSide {
+        DefaultSide::BindIfWildcard
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before.
+        let _closed_already = self.close();
+    }
+}

@@ -1,0 +1,147 @@
+//! Request, response and dealer over real sockets.
+
+use std::sync::Arc;
+
+use dividere::{Channel, Deadline, Dealer, Message, Options, Request, Response, Status};
+
+fn soon() -> Deadline {
+    Deadline::from_ms(20_000)
+}
+
+fn typed(name: &str, payload: &[u8]) -> Message {
+    let mut message = Message::new();
+    message.prepare(name, payload.len()).unwrap().copy_from_slice(payload);
+    message
+}
+
+fn echo(response: &Response) {
+    let mut message = Message::new();
+    while response.recv(&mut message, Deadline::Never).is_ok() {
+        let payload = message.payload().to_vec();
+        response.send(&mut typed("acme.Reply", &payload)).unwrap();
+    }
+}
+
+#[test]
+fn a_request_is_answered() {
+    for endpoint in ["tcp://127.0.0.1:*", "@inproc://answered"] {
+        let response = Response::new(endpoint, &Options::new()).unwrap();
+        let at = response.last_endpoint().unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| echo(&response));
+            let request = Request::new(&at, &Options::new()).unwrap();
+            let mut reply = Message::new();
+            for i in 0..100u32 {
+                let mut question = typed("acme.Question", &i.to_be_bytes());
+                request.call(&mut question, &mut reply, 20_000, 0).unwrap();
+                assert_eq!(reply.type_name(), Some("acme.Reply"));
+                assert_eq!(reply.payload(), i.to_be_bytes());
+            }
+            request.send(&mut typed("acme.Question", b"x")).unwrap();
+            assert_eq!(
+                request.send(&mut typed("acme.Question", b"x")).unwrap_err().status(),
+                Status::State
+            );
+            request.recv(&mut reply, soon()).unwrap();
+            assert_eq!(request.recv(&mut reply, soon()).unwrap_err().status(), Status::State);
+            response.close().unwrap();
+        });
+    }
+}
+
+#[test]
+fn calls_from_several_threads_each_get_their_own_reply() {
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let at = response.last_endpoint().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| echo(&response));
+        let request = Arc::new(Request::new(&at, &Options::new()).unwrap());
+        let callers: Vec<_> = (0..4u32)
+            .map(|caller| {
+                let request = Arc::clone(&request);
+                scope.spawn(move || {
+                    let mut reply = Message::new();
+                    for i in 0..200u32 {
+                        let body = (caller << 16 | i).to_be_bytes();
+                        request
+                            .call(&mut typed("acme.Question", &body), &mut reply, 20_000, 0)
+                            .unwrap();
+                        assert_eq!(reply.payload(), body);
+                    }
+                })
+            })
+            .collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        response.close().unwrap();
+    });
+}
+
+#[test]
+fn an_undecodable_request_is_answered_with_an_error_and_the_next_is_served() {
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let at = response.last_endpoint().unwrap();
+    let request = Request::new(&at, &Options::new()).unwrap();
+    request.send(&mut Message::from_bytes(b"\xff").unwrap()).unwrap();
+    let mut message = Message::new();
+    assert_eq!(
+        response.recv(&mut message, soon()).unwrap_err().status(),
+        Status::Decode
+    );
+    let mut reply = Message::new();
+    assert_eq!(request.recv(&mut reply, soon()).unwrap_err().status(), Status::Decode);
+    request.send(&mut typed("acme.Question", b"1")).unwrap();
+    response.recv(&mut message, soon()).unwrap();
+    assert_eq!(
+        response.recv(&mut Message::new(), soon()).unwrap_err().status(),
+        Status::State
+    );
+    response.send_error(Status::Busy, "later, please").unwrap();
+    let error = request.recv(&mut reply, soon()).unwrap_err();
+    assert_eq!(error.status(), Status::Busy);
+    assert!(error.text().contains("later, please"));
+}
+
+#[test]
+fn a_late_reply_is_never_the_answer_to_the_next_request() {
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let request = Request::new(&response.last_endpoint().unwrap(), &Options::new()).unwrap();
+    let (mut first, mut second, mut reply) = (Message::new(), Message::new(), Message::new());
+    request.send(&mut typed("acme.Question", b"1")).unwrap();
+    response.recv(&mut first, soon()).unwrap();
+    assert_eq!(
+        request.recv(&mut reply, Deadline::from_ms(20)).unwrap_err().status(),
+        Status::Timeout
+    );
+    request.send(&mut typed("acme.Question", b"2")).unwrap();
+    response.send(&mut typed("acme.Reply", b"late")).unwrap();
+    response.recv(&mut second, soon()).unwrap();
+    second.reply(&mut typed("acme.Reply", b"in time")).unwrap();
+    assert_eq!(
+        second.reply(&mut typed("acme.Reply", b"twice")).unwrap_err().status(),
+        Status::State
+    );
+    request.recv(&mut reply, soon()).unwrap();
+    assert_eq!(reply.payload(), b"in time");
+    assert_eq!(request.statistics().unwrap().dropped_stale, 1);
+}
+
+#[test]
+fn dealers_exchange_messages_and_ask_a_response() {
+    let left = Dealer::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let right = Dealer::new(&left.last_endpoint().unwrap(), &Options::new()).unwrap();
+    let mut message = Message::new();
+    right.send(&mut typed("acme.A", b"1")).unwrap();
+    left.recv(&mut message, soon()).unwrap();
+    assert_eq!((message.payload(), message.route().len()), (&b"1"[..], 0));
+    left.send(&mut typed("acme.A", b"2")).unwrap();
+    right.recv(&mut message, soon()).unwrap();
+    assert_eq!(message.payload(), b"2");
+
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let dealer = Dealer::new(&response.last_endpoint().unwrap(), &Options::new()).unwrap();
+    dealer.send_with_empty_frame(&mut typed("acme.Question", b"3")).unwrap();
+    response.recv(&mut message, soon()).unwrap();
+    message.reply(&mut typed("acme.Reply", b"4")).unwrap();
+    dealer.recv(&mut message, soon()).unwrap();
+    assert_eq!((message.payload(), message.can_reply()), (&b"4"[..], false));
+}
