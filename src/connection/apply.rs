@@ -39,7 +39,7 @@ pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<(
     // A subscriber sends nothing but subscriptions, and loses those beyond its send queue in silence.
     let send_queue = if subscriber { 0 } else { options.send_high_water_mark() };
     int(zmq_sys::ZMQ_SNDHWM, send_queue, "set the send high-water mark")?;
-    let receive_queue = if kind == Kind::Publisher {
+    let receive_queue = if matches!(kind, Kind::Publisher | Kind::RawPublisher) {
         0
     } else {
         options.receive_high_water_mark()
@@ -77,7 +77,7 @@ pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<(
         set_int(raw, HEARTBEAT_TTL, clamp(ttl), "set the heartbeat time to live")?;
     }
     let largest = match kind {
-        Kind::Publisher => LARGEST_SUBSCRIPTION,
+        Kind::Publisher | Kind::RawPublisher => LARGEST_SUBSCRIPTION,
         _ => options.max_message_size_for_zmq(),
     };
     set(

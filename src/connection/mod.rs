@@ -15,6 +15,7 @@ mod monitor;
 pub mod options;
 pub(crate) mod peers;
 pub mod process;
+pub mod proxy;
 pub mod resolve;
 mod service;
 pub mod socket;

@@ -33,7 +33,10 @@ pub enum Kind {
     Subscriber,
     Dealer,
     Router,
+    /// XSUB of a proxy.
     RawSubscriber,
+    /// XPUB of a proxy, which passes the subscriptions on.
+    RawPublisher,
 }
 
 impl Kind {
@@ -44,6 +47,7 @@ impl Kind {
             Kind::Dealer => zmq_sys::ZMQ_DEALER,
             Kind::Router => zmq_sys::ZMQ_ROUTER,
             Kind::RawSubscriber => zmq_sys::ZMQ_XSUB,
+            Kind::RawPublisher => zmq_sys::ZMQ_XPUB,
         };
         kind as i32
     }
@@ -105,6 +109,8 @@ pub(crate) struct Entered<'a> {
     state: MutexGuard<'a, State>,
     /// A full publisher may have room again.
     room: bool,
+    /// The reader will try again by itself.
+    reader_comes_back: bool,
 }
 
 impl Socket {
@@ -276,6 +282,7 @@ impl Socket {
             socket: self,
             state,
             room: false,
+            reader_comes_back: false,
         })
     }
 
@@ -291,6 +298,8 @@ impl Socket {
 
     pub(crate) fn release(&self) {
         self.reserved.store(false, Ordering::Release);
+        // For whoever polls the descriptor from now on: the reactor may have left messages without a ring.
+        self.nudge();
     }
 
     fn check_reader(&self, by_reactor: bool) -> Result<()> {
@@ -314,8 +323,14 @@ impl Socket {
     }
 
     /// As `recv`, for the reactor that reserved the socket; never waits.
-    pub(crate) fn recv_reserved<T>(&self, attempt: impl FnMut(&mut Entered<'_>) -> Result<T>) -> Result<T> {
-        self.recv_with(Deadline::Now, attempt)
+    ///
+    /// It is the only reader, and comes back until it meets WOULD_BLOCK: so it needs no ring for what it left behind,
+    /// and is spared a look at the socket's events for each message.
+    pub(crate) fn recv_reserved<T>(&self, attempt: impl FnOnce(&mut Entered<'_>) -> Result<T>) -> Result<T> {
+        let mut entered = self.enter()?;
+        entered.hush();
+        entered.reader_comes_back = true;
+        attempt(&mut entered)
     }
 
     /// Tries under the lock until it works or the time is over.
@@ -757,7 +772,7 @@ impl Drop for Entered<'_> {
         if !sleepers || self.state.rung || !self.state.open {
             return;
         }
-        let reading = self.state.readers > 0 || self.state.exported;
+        let reading = (self.state.readers > 0 || self.state.exported) && !self.reader_comes_back;
         // A full publisher stays writable all the time (XPUB_NODROP): its writers wait for the descriptor, and are
         // woken by whoever sent something and so may have taken that wake-up from them.
         let writing = self.state.writers > 0;
@@ -766,6 +781,9 @@ impl Drop for Entered<'_> {
                 self.state.rung = true;
                 self.socket.ring.ring();
             }
+            return;
+        }
+        if !reading && !writing {
             return;
         }
         let Ok(events) = self.events() else { return };

@@ -48,6 +48,11 @@ impl Origin {
         self.0.owes_an_answer.store(true, Ordering::Release);
     }
 
+    /// Whether an answer is owed.
+    pub fn owes(&self) -> bool {
+        self.0.owes_an_answer.load(Ordering::Acquire)
+    }
+
     /// A Request sent it: its delimiter is the last frame of the route.
     pub fn is_request(&self) -> bool {
         self.0.route.last().is_some_and(Frame::is_empty)

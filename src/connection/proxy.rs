@@ -1,0 +1,217 @@
+//! Passes messages between two sockets on a thread of its own: requests and replies between ROUTER and DEALER, or
+//! publications and subscriptions between XSUB and XPUB.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::frame::Frame;
+use crate::connection::linux::{poll_readable, with_signals_blocked, EventFd};
+use crate::connection::log::log_line;
+use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::process::lock;
+use crate::connection::socket::{Kind, Socket};
+use crate::connection::stats::Statistics;
+use crate::error::{Error, Result, Status};
+
+/// What a proxy passes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum ProxyKind {
+    /// Requests to the front end (ROUTER), served by responses or dealers connected to the back end (DEALER).
+    RequestResponse = 1,
+    /// Publishers connect to the front end (XSUB), subscribers to the back end (XPUB).
+    PublishSubscribe = 2,
+}
+
+/// One proxy. Runs from its making to its close, on its own thread; dropping it closes it.
+///
+/// Both ends bind (`>` in front of an endpoint connects). What cannot be passed on waits in the queues, so that a slow
+/// side slows down the other, but for publications, which full subscribers lose, counted.
+pub struct Proxy {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    front: Arc<Socket>,
+    back: Arc<Socket>,
+    capture: Option<Arc<Socket>>,
+    ring: EventFd,
+    stopping: AtomicBool,
+}
+
+/// Messages in one direction before the other one's turn.
+const TURN: usize = 64;
+/// How long a message that cannot be passed on waits at most before it is tried again; mostly its socket wakes it.
+const RETRY_MS: i32 = 10;
+
+impl Proxy {
+    /// Begins to pass messages. With a capture endpoint a publisher there gets the payload of every message.
+    pub fn new(kind: ProxyKind, front: &str, back: &str, capture: Option<&str>, options: &Options) -> Result<Proxy> {
+        options.validate(Role::Proxy)?;
+        let (front_kind, back_kind) = match kind {
+            ProxyKind::RequestResponse => (Kind::Router, Kind::Dealer),
+            ProxyKind::PublishSubscribe => (Kind::RawSubscriber, Kind::RawPublisher),
+        };
+        let attach = |role, kind, endpoints: &str, policy| -> Result<Arc<Socket>> {
+            let endpoints = Endpoint::parse_list(endpoints)?;
+            let socket = Socket::new(role, kind, options, policy)?;
+            socket.attach(&endpoints, DefaultSide::Bind)?;
+            Ok(socket)
+        };
+        let front = attach("proxy front end", front_kind, front, FullQueue::Fail)?;
+        let back = attach("proxy back end", back_kind, back, FullQueue::Fail)?;
+        let capture = capture
+            .map(|at| attach("proxy capture", Kind::Publisher, at, FullQueue::Drop))
+            .transpose()?;
+        let shared = Arc::new(Shared {
+            front,
+            back,
+            capture,
+            ring: EventFd::new()?,
+            stopping: AtomicBool::new(false),
+        });
+        let own = Arc::clone(&shared);
+        let spawned = with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .name("dividere-proxy".into())
+                .spawn(move || own.run())
+        });
+        let thread = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the proxy's thread: {e}")))?;
+        Ok(Proxy {
+            shared,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The socket that clients or publishers use.
+    pub fn front(&self) -> &Arc<Socket> {
+        &self.shared.front
+    }
+
+    /// The socket that servers or subscribers use.
+    pub fn back(&self) -> &Arc<Socket> {
+        &self.shared.back
+    }
+
+    /// The publisher of what is passed on, where there is one.
+    pub fn capture(&self) -> Option<&Arc<Socket>> {
+        self.shared.capture.as_ref()
+    }
+
+    /// Counters of the front end and of the back end.
+    pub fn statistics(&self) -> Result<(Statistics, Statistics)> {
+        Ok((self.shared.front.statistics()?, self.shared.back.statistics()?))
+    }
+
+    /// Stops within 50 ms, and closes its sockets. CLOSED where it was closed before.
+    pub fn close(&self) -> Result<()> {
+        self.shared.front.check()?;
+        if self.shared.stopping.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Status::Closed, "the handle is closed"));
+        }
+        self.shared.ring.ring();
+        if let Some(thread) = lock(&self.thread).take() {
+            if thread.join().is_err() {
+                log_line!(Error, "proxy", "the proxy's thread had panicked");
+            }
+        }
+        self.shared.front.close()?;
+        self.shared.back.close()?;
+        self.shared.capture.as_ref().map_or(Ok(()), |capture| capture.close())
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before, FORKED in a child.
+        let _closed_already = self.close();
+    }
+}
+
+/// One direction, with the message that its target had no room for.
+struct Direction<'a> {
+    from: &'a Socket,
+    to: &'a Socket,
+    pending: Option<Vec<Frame>>,
+}
+
+impl Shared {
+    fn run(&self) {
+        let descriptors = match (self.front.fd(), self.back.fd()) {
+            (Ok(front), Ok(back)) => [front, back, self.ring.fd()],
+            (Err(error), _) | (_, Err(error)) => {
+                log_line!(Error, "proxy", "the proxy cannot run: {error}");
+                return;
+            }
+        };
+        let mut forth = Direction {
+            from: &self.front,
+            to: &self.back,
+            pending: None,
+        };
+        let mut back = Direction {
+            from: &self.back,
+            to: &self.front,
+            pending: None,
+        };
+        let mut frames = Vec::new();
+        while !self.stopping.load(Ordering::Acquire) {
+            let moved = self
+                .pass(&mut forth, &mut frames)
+                .and_then(|n| Ok(n + self.pass(&mut back, &mut frames)?));
+            match moved {
+                Ok(0) => {
+                    let waits = forth.pending.is_some() || back.pending.is_some();
+                    poll_readable(&descriptors, if waits { RETRY_MS } else { -1 });
+                }
+                Ok(_) => {}
+                // A socket was closed behind the proxy's back, at the exit of the process.
+                Err(error) => {
+                    log_line!(Debug, "proxy", "the proxy ends: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Passes on up to TURN messages. Fails only where a socket is closed.
+    fn pass(&self, direction: &mut Direction<'_>, frames: &mut Vec<Frame>) -> Result<usize> {
+        for passed in 0..TURN {
+            if let Some(pending) = &mut direction.pending {
+                match direction.to.enter()?.try_send(pending) {
+                    Ok(()) => direction.pending = None,
+                    Err(error) if error.status() == Status::WouldBlock => return Ok(passed),
+                    Err(_) => {
+                        direction.to.counters.dropped_unrouted();
+                        direction.pending = None;
+                    }
+                }
+            }
+            match direction.from.recv(frames, crate::connection::clock::Deadline::Now) {
+                Ok(()) => {}
+                Err(error) if error.status() == Status::WouldBlock => return Ok(passed),
+                Err(error) => return Err(error),
+            }
+            self.show(frames);
+            direction.pending = Some(std::mem::take(frames));
+        }
+        Ok(TURN)
+    }
+
+    fn show(&self, frames: &mut [Frame]) {
+        let (Some(capture), Some(payload)) = (&self.capture, frames.last_mut()) else {
+            return;
+        };
+        let shown = payload.share().and_then(|mut copy| capture.send_single(&mut copy));
+        if let Err(error) = shown {
+            log_line!(Debug, "proxy", "a message was not captured: {error}");
+        }
+    }
+}
