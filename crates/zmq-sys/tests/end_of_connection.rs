@@ -12,6 +12,7 @@ const MESSAGES: usize = 600;
 /// Long enough for many heartbeats of `HEARTBEAT_MS`: what must not happen in this time cannot be awaited.
 const PAUSE: Duration = Duration::from_millis(400);
 const HEARTBEAT_MS: i32 = 20;
+const HEARTBEAT_TIMEOUT_MS: i32 = 20_000;
 
 /// Far over the high-water mark, with a PING in the middle; then the connection is reset.
 fn send_much_and_die(mut peer: Peer) {
@@ -29,6 +30,7 @@ fn bound_receiver_gets_everything_from_a_peer_that_died() {
     let pull = socket(&context, zmq::PULL);
     pull.set_rcvhwm(HWM).unwrap();
     pull.set_heartbeat_ivl(HEARTBEAT_MS).unwrap();
+    pull.set_heartbeat_timeout(HEARTBEAT_TIMEOUT_MS).unwrap();
     pull.bind("tcp://127.0.0.1:*").unwrap();
     let mut peer = Peer::connect(&pull);
     peer.handshake("PUSH");
@@ -44,6 +46,7 @@ fn connecting_receiver_gets_everything_from_a_peer_that_died_and_reconnects() {
     let pull = socket(&context, zmq::PULL);
     pull.set_rcvhwm(HWM).unwrap();
     pull.set_heartbeat_ivl(HEARTBEAT_MS).unwrap();
+    pull.set_heartbeat_timeout(HEARTBEAT_TIMEOUT_MS).unwrap();
     pull.set_immediate(true).unwrap();
     pull.connect(&format!("tcp://{}", listener.local_addr().unwrap()))
         .unwrap();
