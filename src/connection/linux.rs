@@ -171,3 +171,36 @@ pub(crate) fn with_signals_blocked<T>(f: impl FnOnce() -> T) -> T {
         result
     }
 }
+
+/// Starts a thread that nobody joins, as the system does it. For exit handlers: they may run after the thread's
+/// locals were destroyed, which std's `spawn` of some versions panics at.
+pub(crate) fn start_detached<T: Sync + 'static>(run: fn(&'static T), argument: &'static T) -> io::Result<()> {
+    struct Start<T: 'static> {
+        run: fn(&'static T),
+        argument: &'static T,
+    }
+    extern "C" fn entry<T: Sync + 'static>(start: *mut libc::c_void) -> *mut libc::c_void {
+        // SAFETY: made by Box::into_raw below, for this thread alone.
+        let start = unsafe { Box::from_raw(start.cast::<Start<T>>()) };
+        (start.run)(start.argument);
+        std::ptr::null_mut()
+    }
+    let start = Box::into_raw(Box::new(Start { run, argument }));
+    // SAFETY: `start` goes to the thread, or comes back when there is none.
+    unsafe {
+        let mut thread: libc::pthread_t = std::mem::zeroed();
+        let failure = libc::pthread_create(&mut thread, std::ptr::null(), entry::<T>, start.cast());
+        if failure != 0 {
+            drop(Box::from_raw(start));
+            return Err(io::Error::from_raw_os_error(failure));
+        }
+        libc::pthread_detach(thread);
+    }
+    Ok(())
+}
+
+/// Gives the calling thread a name, of at most 15 bytes.
+pub(crate) fn name_this_thread(name: &std::ffi::CStr) {
+    // SAFETY: the name lives through the call, which copies it.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
+}

@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Once, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, Weak};
+use std::time::{Duration, Instant};
 
 use crate::connection::errno;
 use crate::connection::inproc::InprocNames;
@@ -27,6 +27,9 @@ pub(crate) struct Process {
     sockets: Mutex<HashMap<u64, Weak<Socket>>>,
     next_id: AtomicU64,
     exiting: AtomicBool,
+    /// Whether the context has sent everything and is gone.
+    ended: Mutex<bool>,
+    has_ended: Condvar,
 }
 
 // SAFETY: a ZeroMQ context may be used from any thread.
@@ -144,6 +147,15 @@ pub fn shutdown(timeout: Option<Duration>) {
     process.end(timeout);
 }
 
+/// The thread that ends the context of a process.
+fn end_context(process: &'static Process) {
+    linux::name_this_thread(c"dividere-exit");
+    // SAFETY: every socket was closed; this is the only call that ends the context.
+    unsafe { zmq_sys::zmq_ctx_term(process.context) };
+    *lock(&process.ended) = true;
+    process.has_ended.notify_all();
+}
+
 impl Process {
     fn new(options: &ProcessOptions) -> Result<Process> {
         linux::require_spare_descriptors("the ZeroMQ context")?;
@@ -160,6 +172,8 @@ impl Process {
             sockets: Mutex::new(HashMap::new()),
             next_id: AtomicU64::new(1),
             exiting: AtomicBool::new(false),
+            ended: Mutex::new(false),
+            has_ended: Condvar::new(),
         };
         process.set(
             zmq_sys::ZMQ_IO_THREADS as i32,
@@ -249,19 +263,20 @@ impl Process {
         self.service.stop();
         // A little more than the linger time, for the threads to notice that it is over.
         const GRACE: Duration = Duration::from_millis(300);
-        let (done, is_done) = std::sync::mpsc::channel();
-        let context = self.context as usize;
-        let ending = linux::with_signals_blocked(|| {
-            std::thread::Builder::new().name("dividere-exit".into()).spawn(move || {
-                // SAFETY: every socket was closed; this is the only call that ends the context.
-                unsafe { zmq_sys::zmq_ctx_term(context as *mut c_void) };
-                let _listener_gone = done.send(());
-            })
-        });
-        match ending {
-            Ok(_) => {
-                if is_done.recv_timeout(linger + GRACE).is_err() {
-                    log_line!(Warning, "process", "the process ends before everything was sent");
+        match linux::with_signals_blocked(|| linux::start_detached(end_context, self)) {
+            Ok(()) => {
+                let deadline = Instant::now() + linger + GRACE;
+                let mut ended = lock(&self.ended);
+                while !*ended {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        log_line!(Warning, "process", "the process ends before everything was sent");
+                        break;
+                    }
+                    ended = match self.has_ended.wait_timeout(ended, left) {
+                        Ok((ended, _)) => ended,
+                        Err(poisoned) => poisoned.into_inner().0,
+                    };
                 }
             }
             Err(error) => log_line!(Warning, "process", "no thread to end the context with: {error}"),

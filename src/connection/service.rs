@@ -4,9 +4,10 @@
 //! It never holds a lock while it calls a callback, and it never waits for anything but its epoll.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::os::unix::thread::JoinHandleExt;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
-use std::thread::{JoinHandle, ThreadId};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::connection::events::{Event, EventKind};
@@ -42,7 +43,7 @@ pub(crate) struct Service {
     epoll: Epoll,
     ring: EventFd,
     inbox: Mutex<Inbox>,
-    thread: OnceLock<ThreadId>,
+    thread: OnceLock<libc::pthread_t>,
     join: Mutex<Option<JoinHandle<()>>>,
     /// Linger times of sockets that libzmq still has.
     lingers: Mutex<HashMap<u64, Duration>>,
@@ -86,13 +87,15 @@ impl Service {
                 .spawn(move || Loop::new(self).run())
         });
         let handle = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the service thread: {e}")))?;
-        let _first_time = self.thread.set(handle.thread().id());
+        let _first_time = self.thread.set(handle.as_pthread_t());
         *lock(&self.join) = Some(handle);
         Ok(())
     }
 
     pub fn is_this_thread(&self) -> bool {
-        self.thread.get() == Some(&std::thread::current().id())
+        // Asked of the system: exit handlers run when Rust's own idea of the current thread is gone already.
+        // SAFETY: no arguments.
+        self.thread.get() == Some(&unsafe { libc::pthread_self() })
     }
 
     /// Reads the events of `socket` from now on.
