@@ -76,6 +76,6 @@ mod tests {
         assert!(!Deadline::from_ms(60_000).is_over());
         assert!(Deadline::from_ms(i64::MAX)
             .remaining()
-            .map_or(true, |d| d > Duration::from_secs(1)));
+            .is_none_or(|d| d > Duration::from_secs(1)));
     }
 }

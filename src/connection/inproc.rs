@@ -97,7 +97,7 @@ impl InprocNames {
         let Some(name) = names.get_mut(address) else {
             return Ok(());
         };
-        if !name.binder.as_ref().is_some_and(|(id, _)| *id == socket.id()) {
+        if name.binder.as_ref().is_none_or(|(id, _)| *id != socket.id()) {
             return Ok(());
         }
         let unbound = socket.call_while_closing(|raw| {

@@ -353,7 +353,7 @@ impl Loop {
         self.read_events(id);
         let Some(entry) = self.entries.get(&id) else { return };
         for change in changes {
-            if change.descriptor.map_or(true, |fd| entry.live.contains(&fd)) {
+            if change.descriptor.is_none_or(|fd| entry.live.contains(&fd)) {
                 subscribers.apply(change);
             }
         }

@@ -144,7 +144,7 @@ fn lower(topics: &mut Topics, topic: &[u8]) {
 
 impl Table {
     fn count(&self, topic: Option<&[u8]>) -> usize {
-        let fits = |subscribed: &[u8]| topic.map_or(true, |topic| topic.starts_with(subscribed));
+        let fits = |subscribed: &[u8]| topic.is_none_or(|topic| topic.starts_with(subscribed));
         let connected = self
             .connections
             .values()

@@ -233,7 +233,7 @@ impl Reactor {
     }
 
     /// Calls `f` whenever no message came for `interval`.
-    pub fn set_idle_hook(&self, interval: Duration, f: Option<Arc<dyn Fn(&Reactor) + Send + Sync>>) -> Result<()> {
+    pub fn set_idle_hook(&self, interval: Duration, f: Option<timers::Callback>) -> Result<()> {
         self.check()?;
         if f.is_some() && interval.is_zero() {
             return Err(Error::new(
