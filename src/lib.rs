@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod error;
+pub mod ffi;
 pub mod messaging;
 pub mod proto;
 

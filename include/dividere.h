@@ -1,0 +1,1074 @@
+/* dividere: typed protobuf messages over ZeroMQ.
+ *
+ * Made from src/ffi by `make header`; do not edit. SPDX-License-Identifier: Apache-2.0
+ *
+ * What holds for every function, and is not repeated at each:
+ *
+ * Handles (dividere_publisher_t and so on) are numbers in a struct of their own, passed by value; 0 is none.
+ * Any thread may use one, with any number of calls at once. _new makes one, _close ends it: blocked calls
+ * return CLOSED, and so does every later use. The number of another kind is INVALID_ARGUMENT, one from before
+ * a fork FORKED. Closing none, or a closed one, does no harm.
+ *
+ * Objects (dividere_message_t, dividere_options_t) are pointers and belong to one thread at a time. _free of
+ * NULL does nothing. A send that consumes a message does so on success only.
+ *
+ * What can fail returns a status; dividere_last_error() has the words. NULL where something has to be is
+ * NULL_POINTER. Numbers out are written on success only; handles and pointers out are none on failure.
+ *
+ * Strings in are NUL-terminated UTF-8. Bytes in are pointer and length; the pointer may be NULL where the
+ * length is 0. Strings out go into the caller's buffer as snprintf does it: cut where they do not fit,
+ * NUL-terminated, the whole length told. Names and bytes off the wire go out as pointer and length, not
+ * NUL-terminated, valid until their message is changed, sent or freed. Booleans and constants come in as
+ * int32_t and are checked.
+ *
+ * Timeouts are milliseconds: negative waits without limit, 0 does not wait. TIMEOUT where the time was over,
+ * WOULD_BLOCK where there was none; signals do not cut a wait short.
+ *
+ * A callback is a function, its context, and a destructor for the context, which may be NULL and is called
+ * exactly once, after the last call has returned, also when registering failed. Callbacks run with no lock
+ * held and may call anything, closing included. No exception may leave one. */
+
+#ifndef DIVIDERE_H
+#define DIVIDERE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Version of this header. Changes when programs have to be changed. */
+#define DIVIDERE_VERSION_MAJOR 3
+
+/** Version of this header. Changes when something was added. */
+#define DIVIDERE_VERSION_MINOR 0
+
+/** Version of this header. Changes when something was mended. */
+#define DIVIDERE_VERSION_PATCH 0
+
+/**
+ * The outcome of a call, as a dividere_status_t. The numbers are never changed, and never
+ * used again for something else; a later version may add some.
+ */
+enum dividere_status {
+    /** It worked. */
+    DIVIDERE_OK = 0,
+    /** An argument or an option is outside of what is allowed; the text names it. */
+    DIVIDERE_INVALID_ARGUMENT = 100,
+    /** A pointer that has to point somewhere was NULL. */
+    DIVIDERE_NULL_POINTER = 101,
+    /** There was no memory left for it. */
+    DIVIDERE_OUT_OF_MEMORY = 102,
+    /** The process ran out of descriptors or sockets. */
+    DIVIDERE_LIMIT = 103,
+    /** The time given was over before it happened. */
+    DIVIDERE_TIMEOUT = 200,
+    /** It cannot be done at once, and the caller asked not to wait. */
+    DIVIDERE_WOULD_BLOCK = 201,
+    /** The handle is closed, or was closed during the call. */
+    DIVIDERE_CLOSED = 202,
+    /** The handle belongs to the process that this one was forked from. */
+    DIVIDERE_FORKED = 203,
+    /** The call was given up on request. */
+    DIVIDERE_CANCELLED = 204,
+    /** Not in this state: the order of send and receive was broken, or a reactor has the socket. */
+    DIVIDERE_STATE = 205,
+    /** The endpoint is malformed, or it makes no sense for this role. */
+    DIVIDERE_ENDPOINT = 300,
+    /** Another socket is bound to the address. */
+    DIVIDERE_ADDRESS_IN_USE = 301,
+    /** The host, the address or the network device cannot be reached or does not exist. */
+    DIVIDERE_UNREACHABLE = 302,
+    /** The other side refused our key, or the system refused the access. */
+    DIVIDERE_PERMISSION = 303,
+    /** The handshake failed for another reason than a refused key. */
+    DIVIDERE_HANDSHAKE = 304,
+    /** The message is larger than the maximum message size. */
+    DIVIDERE_TOO_LARGE = 305,
+    /** The bytes are not an envelope, or not a message of the type that they name. */
+    DIVIDERE_DECODE = 400,
+    /** The message is of another type than the one asked for. */
+    DIVIDERE_TYPE = 401,
+    /** Nothing has that name. */
+    DIVIDERE_NOT_FOUND = 500,
+    /** The far side has no capacity for it now. */
+    DIVIDERE_BUSY = 501,
+    /** The handler on the far side failed. */
+    DIVIDERE_REMOTE = 502,
+    /** This build, or the libzmq underneath, cannot do it. */
+    DIVIDERE_UNSUPPORTED = 900,
+    /** A fault in dividere itself. */
+    DIVIDERE_INTERNAL = 901,
+};
+
+/**
+ * A message. Owned by one thread at a time; it may go from one to another. Made once and used
+ * again and again, for sending and receiving alike.
+ */
+typedef struct dividere_message_t dividere_message_t;
+
+/**
+ * How a handle behaves, or, for dividere_configure, the process. Owned by one thread at a time; a
+ * handle copies what it needs when it is made.
+ */
+typedef struct dividere_options_t dividere_options_t;
+
+/**
+ * The outcome of a call: DIVIDERE_OK (0), or one of the other constants of enum dividere_status,
+ * which are positive. A later version may return numbers that this header does not have.
+ */
+typedef int32_t dividere_status_t;
+
+/**
+ * A CURVE key as NUL-terminated text: 40 characters of Z85 (ZeroMQ RFC 32).
+ */
+typedef struct dividere_key_t {
+    /**
+     * The characters, and a NUL.
+     */
+    char text[41];
+} dividere_key_t;
+
+/**
+ * Takes a line of the log: its level (DIVIDERE_LOG_ERROR and so on), the part of dividere that it
+ * comes from, and its text, both NUL-terminated and valid for the call. Runs on the thread that has
+ * something to say, on several at once; may call anything.
+ */
+typedef void (*dividere_log_callback_t)(void *context,
+                                        int32_t level,
+                                        const char *target,
+                                        const char *text);
+
+/**
+ * Ends the context of a callback: called exactly once, after the last call of the callback has
+ * returned, on whichever thread that was; also when registering the callback failed. May call anything.
+ */
+typedef void (*dividere_destructor_t)(void *context);
+
+/**
+ * Everything in a message, without a copy: valid until the message is changed, sent or freed.
+ * No pointer in it is NULL, and nothing in it is NUL-terminated.
+ */
+typedef struct dividere_view_t {
+    /**
+     * What it holds: DIVIDERE_MESSAGE_EMPTY and so on.
+     */
+    int32_t kind;
+    /**
+     * 1 where dividere_message_reply can still answer it, 0 where not.
+     */
+    int32_t can_reply;
+    /**
+     * Full name of the message's type; of length 0 unless the kind is TYPED.
+     */
+    const char *type_name;
+    /**
+     * Its length in bytes.
+     */
+    size_t type_name_len;
+    /**
+     * The serialised protobuf message; for all other kinds, all bytes.
+     */
+    const void *payload;
+    /**
+     * Its length in bytes.
+     */
+    size_t payload_len;
+    /**
+     * All bytes as they are on the wire: the envelope with its header.
+     */
+    const void *bytes;
+    /**
+     * Their number.
+     */
+    size_t bytes_len;
+    /**
+     * Number of frames in front of it that routed it here; see dividere_message_route.
+     */
+    size_t route_count;
+    /**
+     * The number that its sender gave it; 0 where it gave none.
+     */
+    uint64_t sequence;
+} dividere_view_t;
+
+/**
+ * Any role, as what it shares with the others: publisher, subscriber, request, response, dealer. The
+ * same handle in another struct: there is one thing to close, and either way closes it.
+ */
+typedef struct dividere_socket_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_socket_t;
+
+/**
+ * What a handle counted since it was made. Each counter by itself is exact and only grows; two of
+ * them may be a message apart.
+ */
+typedef struct dividere_statistics_t {
+    /**
+     * Messages received; one of several frames counts once.
+     */
+    uint64_t messages_in;
+    /**
+     * Messages that the transport accepted for sending.
+     */
+    uint64_t messages_out;
+    /**
+     * Bytes of all frames of the messages received.
+     */
+    uint64_t bytes_in;
+    /**
+     * Bytes of all frames of the messages sent.
+     */
+    uint64_t bytes_out;
+    /**
+     * Messages given up because the queue to a peer was full.
+     */
+    uint64_t dropped_queue_full;
+    /**
+     * Late replies to requests that nobody waits for any more.
+     */
+    uint64_t dropped_stale;
+    /**
+     * Messages whose frames are not those of this role.
+     */
+    uint64_t dropped_malformed;
+    /**
+     * Messages whose receiver has gone.
+     */
+    uint64_t dropped_unrouted;
+    /**
+     * Messages received that could not be decoded; their bytes were handed out.
+     */
+    uint64_t decode_errors;
+    /**
+     * Events that were pushed out of the full event queue before anybody took them.
+     */
+    uint64_t events_lost;
+    /**
+     * Connections that came back after they were lost.
+     */
+    uint64_t reconnects;
+    /**
+     * Connected peers now.
+     */
+    uint64_t peers;
+    /**
+     * Of a publisher: subscribers now.
+     */
+    uint64_t subscribers;
+    /**
+     * For counters to come; 0.
+     */
+    uint64_t reserved[7];
+} dividere_statistics_t;
+
+/**
+ * One thing that happened to one connection. A plain value: nothing to be freed. Texts are
+ * NUL-terminated, and cut where they do not fit.
+ */
+typedef struct dividere_event_t {
+    /**
+     * What happened: DIVIDERE_EVENT_CONNECTED and so on.
+     */
+    int32_t kind;
+    /**
+     * A number that goes with the kind: a status, an errno or a code of ZeroMQ's; 0 for none.
+     */
+    int32_t code;
+    /**
+     * The endpoint of this socket that it happened on.
+     */
+    char endpoint[512];
+    /**
+     * The address of the peer; empty where it cannot be known.
+     */
+    char peer[512];
+    /**
+     * What the number means and what to do; may be empty.
+     */
+    char text[512];
+} dividere_event_t;
+
+/**
+ * Takes an event, which is valid for the call, when it happens. Runs on dividere's service thread: what
+ * it does there holds up the events of all sockets. May call anything.
+ */
+typedef void (*dividere_event_callback_t)(void *context, const struct dividere_event_t *event);
+
+/**
+ * Publishes messages to whoever subscribes to them.
+ */
+typedef struct dividere_publisher_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_publisher_t;
+
+/**
+ * Receives what publishers publish: everything, some types of messages, or what begins with some bytes.
+ */
+typedef struct dividere_subscriber_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_subscriber_t;
+
+/**
+ * Asks, and gets an answer or an error in time. Never stuck: after a timeout the next request may be sent,
+ * and a late reply to the old one is dropped and counted, never delivered.
+ */
+typedef struct dividere_request_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_request_t;
+
+/**
+ * Serves requests, each answered exactly once: by dividere_response_send in turn with receiving, or by
+ * dividere_message_reply at any time. What is never answered is answered with an error.
+ */
+typedef struct dividere_response_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_response_t;
+
+/**
+ * Sends and receives in any order: to its peers in turn, and back to where a routed message came from.
+ */
+typedef struct dividere_dealer_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_dealer_t;
+
+/**
+ * Some bytes of the caller's.
+ */
+typedef struct dividere_bytes_t {
+    /**
+     * Where they are; may be NULL where there are none.
+     */
+    const void *data;
+    /**
+     * How many there are.
+     */
+    size_t len;
+} dividere_bytes_t;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * The name of a status without its prefix, as "TIMEOUT"; "UNKNOWN" for a number that is none. The
+ * text is static. From any thread.
+ */
+const char *dividere_status_name(int32_t status);
+
+/**
+ * What the last call that failed on this thread was about: the endpoint, the option or the type at
+ * fault, and what to do. Never NULL; empty when no call failed. Calls that succeed, close or free
+ * leave it alone. Valid until the next call on this thread that fails.
+ */
+const char *dividere_last_error(void);
+
+/**
+ * The version of the library that is loaded, as "3.0.0"; compare DIVIDERE_VERSION_MAJOR and the
+ * others, which are the header's. The text is static.
+ */
+const char *dividere_version(void);
+
+/**
+ * The version of the binary interface: the same as the number in the name of the shared library.
+ * Programs built against a header of the same DIVIDERE_VERSION_MAJOR run with it.
+ */
+uint32_t dividere_abi_version(void);
+
+/**
+ * 1 when this build can do what is asked for ("curve": encryption and authentication; "ipc",
+ * "tcp", "inproc": transports), 0 when not or when the name is unknown or NULL.
+ */
+int32_t dividere_has(const char *feature);
+
+/**
+ * Makes a new CURVE key pair from the random numbers of the system. The public key names its owner
+ * and goes to the other side; the secret one stays. UNSUPPORTED where the build has no CURVE.
+ */
+dividere_status_t dividere_curve_keypair(struct dividere_key_t *public_key,
+                                         struct dividere_key_t *secret_key);
+
+/**
+ * The public key that belongs to a secret one, given as 40 characters of Z85. INVALID_ARGUMENT
+ * where it is no key; UNSUPPORTED where the build has no CURVE.
+ */
+dividere_status_t dividere_curve_public(const char *secret_key, struct dividere_key_t *public_key);
+
+/**
+ * Makes options with all defaults. End them with dividere_options_free.
+ */
+dividere_status_t dividere_options_new(struct dividere_options_t **options);
+
+/**
+ * Frees options; NULL does nothing. Handles made with them are not touched.
+ */
+void dividere_options_free(struct dividere_options_t *options);
+
+/**
+ * Makes a copy, to be freed on its own.
+ */
+dividere_status_t dividere_options_clone(const struct dividere_options_t *options,
+                                         struct dividere_options_t **copy);
+
+/**
+ * Sets an option that is a number, or a switch (0 or 1). INVALID_ARGUMENT, with the range in the
+ * text, where the key is none, the option is no number or the value is outside of its range; the
+ * option stays as it was then.
+ */
+dividere_status_t dividere_options_set_int(struct dividere_options_t *options,
+                                           int32_t option,
+                                           int64_t value);
+
+/**
+ * Sets an option that is text; CURVE keys as 40 characters of Z85. INVALID_ARGUMENT as above.
+ */
+dividere_status_t dividere_options_set_string(struct dividere_options_t *options,
+                                              int32_t option,
+                                              const char *value);
+
+/**
+ * Sets an option that is bytes; CURVE keys as 32 bytes. INVALID_ARGUMENT as above.
+ */
+dividere_status_t dividere_options_set_bytes(struct dividere_options_t *options,
+                                             int32_t option,
+                                             const void *data,
+                                             size_t len);
+
+/**
+ * Sets what belongs to the process: the options from DIVIDERE_OPTION_IO_THREADS on; NULL for the
+ * defaults. INVALID_ARGUMENT where others are set, too; STATE once a handle was made.
+ */
+dividere_status_t dividere_configure(const struct dividere_options_t *options);
+
+/**
+ * Closes every handle of the process and waits until what was accepted is sent: at most `timeout_ms`
+ * milliseconds, or, where that is negative, the longest linger time among the handles. They are
+ * CLOSED afterwards, and new ones can be made. A normal exit (return from main, exit) does this by
+ * itself; programs that end in another way call it before.
+ */
+dividere_status_t dividere_shutdown(int64_t timeout_ms);
+
+/**
+ * Hands each line of the log of this level or a more important one to `callback`, in place of the
+ * one set before; a NULL `callback` ends it. What dividere says because of a call inside the
+ * callback is not handed to it. The environment variable DIVIDERE_LOG (error, warning, info, debug,
+ * trace) writes to stderr, independently of this. INVALID_ARGUMENT where the level is none.
+ */
+dividere_status_t dividere_log_set_callback(int32_t level,
+                                            dividere_log_callback_t callback,
+                                            void *context,
+                                            dividere_destructor_t destructor);
+
+/**
+ * The size in bytes of the envelope of a message of the type `type_name` (full name) with a payload of
+ * `payload_len` bytes. INVALID_ARGUMENT where the name is none; TOO_LARGE beyond what protobuf allows.
+ */
+dividere_status_t dividere_envelope_size(const char *type_name,
+                                         size_t payload_len,
+                                         size_t *size);
+
+/**
+ * Writes an envelope into `buffer`, which has room for `size` bytes, and tells its length. TOO_LARGE
+ * where it does not fit, and as dividere_envelope_size, which tells the room that it takes.
+ */
+dividere_status_t dividere_envelope_encode(const char *type_name,
+                                           const void *payload,
+                                           size_t payload_len,
+                                           void *buffer,
+                                           size_t size,
+                                           size_t *len);
+
+/**
+ * Reads bytes as an envelope, without a copy: the view is valid as long as they are. DECODE where they
+ * are none.
+ */
+dividere_status_t dividere_envelope_decode(const void *data,
+                                           size_t len,
+                                           struct dividere_view_t *view);
+
+/**
+ * Makes an empty message, to prepare for sending or to receive into. End it with
+ * dividere_message_free.
+ */
+dividere_status_t dividere_message_new(struct dividere_message_t **message);
+
+/**
+ * Frees a message; NULL does nothing. A request that was received, never answered and not cloned is
+ * answered with an error.
+ */
+void dividere_message_free(struct dividere_message_t *message);
+
+/**
+ * Makes a second message with the same content and the same way back, to be freed on its own. Bytes
+ * are shared, not copied, so neither may be written to afterwards.
+ */
+dividere_status_t dividere_message_clone(struct dividere_message_t *message,
+                                         struct dividere_message_t **copy);
+
+/**
+ * Empties a message, and lets go of what it held.
+ */
+dividere_status_t dividere_message_clear(struct dividere_message_t *message);
+
+/**
+ * Makes it a message of the type `type_name` (full name, as acme.v1.Reading) with a payload of `size`
+ * bytes, and gives the place to serialise it into: all of it, before the message is sent. The place
+ * is valid until the message is changed, sent or freed. What it held before is gone.
+ * INVALID_ARGUMENT where the name is none; TOO_LARGE beyond what protobuf allows; OUT_OF_MEMORY.
+ */
+dividere_status_t dividere_message_prepare(struct dividere_message_t *message,
+                                           const char *type_name,
+                                           size_t size,
+                                           void **payload);
+
+/**
+ * Makes it a message of `size` bytes without an envelope, and gives the place for them, under the
+ * same rules.
+ */
+dividere_status_t dividere_message_prepare_bytes(struct dividere_message_t *message,
+                                                 size_t size,
+                                                 void **data);
+
+/**
+ * Makes it a message of the type `type_name` with a copy of a payload that is serialised already.
+ * Fails as dividere_message_prepare.
+ */
+dividere_status_t dividere_message_set(struct dividere_message_t *message,
+                                       const char *type_name,
+                                       const void *payload,
+                                       size_t len);
+
+/**
+ * Makes it a message of bytes without an envelope, copied.
+ */
+dividere_status_t dividere_message_set_bytes(struct dividere_message_t *message,
+                                             const void *data,
+                                             size_t len);
+
+/**
+ * Everything in a message, in one call and without a copy.
+ */
+dividere_status_t dividere_message_view(const struct dividere_message_t *message,
+                                        struct dividere_view_t *view);
+
+/**
+ * 1 where it is a message of the type `type_name` (full name), 0 where it is another, or bytes, or
+ * where an argument is NULL.
+ */
+int32_t dividere_message_is(const struct dividere_message_t *message, const char *type_name);
+
+/**
+ * Looks at bytes that were received as such, or set, as an envelope: the message is a typed one
+ * afterwards. DECODE where they are none; they stay readable. STATE where the message is empty.
+ */
+dividere_status_t dividere_message_decode(struct dividere_message_t *message);
+
+/**
+ * One of the frames that routed a message here, counted from 0; a frame may be empty. Valid until the
+ * message is changed, sent or freed. NOT_FOUND beyond the last one.
+ */
+dividere_status_t dividere_message_route(const struct dividere_message_t *message,
+                                         size_t index,
+                                         const void **data,
+                                         size_t *len);
+
+/**
+ * Answers `message`, which is a request or came through a router, with `reply`: once, at any time,
+ * from any thread. `reply` is empty afterwards, on success only. STATE where it has no way back or was
+ * answered before; UNREACHABLE where the asker is gone; CLOSED where the handle that received it is.
+ */
+dividere_status_t dividere_message_reply(struct dividere_message_t *message,
+                                         struct dividere_message_t *reply);
+
+/**
+ * Answers `message` with an error: the asker's call returns `status` (REMOTE where a handler failed)
+ * and finds `text` in its last error. INVALID_ARGUMENT where `status` is OK or none; else fails as
+ * dividere_message_reply.
+ */
+dividere_status_t dividere_message_reply_error(struct dividere_message_t *message,
+                                               int32_t status,
+                                               const char *text);
+
+/**
+ * Sends a message that was prepared, typed or bytes; it is empty afterwards, on success only. STATE
+ * where it is empty or (request, response) out of turn; TOO_LARGE beyond the maximum message size;
+ * TIMEOUT or WOULD_BLOCK where a full queue blocks or fails; UNSUPPORTED where the role sends nothing.
+ */
+dividere_status_t dividere_socket_send(struct dividere_socket_t socket,
+                                       struct dividere_message_t *message);
+
+/**
+ * Sends bytes as they are, without an envelope. Fails as dividere_socket_send.
+ */
+dividere_status_t dividere_socket_send_bytes(struct dividere_socket_t socket,
+                                             const void *data,
+                                             size_t len);
+
+/**
+ * Sends several messages, in order, until one fails, and tells how many were sent: those are empty
+ * afterwards. Fails as dividere_socket_send, and only where the first one did.
+ */
+dividere_status_t dividere_socket_send_many(struct dividere_socket_t socket,
+                                            struct dividere_message_t *const *messages,
+                                            size_t count,
+                                            size_t *sent);
+
+/**
+ * Receives the next typed message into `message`, whatever it held before. DECODE where what came is no
+ * envelope: its bytes are in the message. TYPE never: any type is received. STATE where (request,
+ * response) it is out of turn, or where a reactor has the socket. UNSUPPORTED where the role receives
+ * nothing.
+ */
+dividere_status_t dividere_socket_recv(struct dividere_socket_t socket,
+                                       struct dividere_message_t *message,
+                                       int64_t timeout_ms);
+
+/**
+ * Receives the next message as it is, without looking for an envelope. Fails as dividere_socket_recv, but
+ * never with DECODE.
+ */
+dividere_status_t dividere_socket_recv_bytes(struct dividere_socket_t socket,
+                                             struct dividere_message_t *message,
+                                             int64_t timeout_ms);
+
+/**
+ * Waits for a message, takes what else is there already, at most `count`, and tells how many. With `typed`
+ * 1 each is looked at as an envelope (one that is none has the kind UNDECODABLE and is no error), with 0
+ * none is. The messages are `count` different objects. Fails as dividere_socket_recv where none came.
+ */
+dividere_status_t dividere_socket_recv_many(struct dividere_socket_t socket,
+                                            struct dividere_message_t *const *messages,
+                                            size_t count,
+                                            int32_t typed,
+                                            int64_t timeout_ms,
+                                            size_t *received);
+
+/**
+ * Waits until a receive may work. It is no promise: another thread may take the message first. Fails as
+ * dividere_socket_recv.
+ */
+dividere_status_t dividere_socket_wait(struct dividere_socket_t socket,
+                                       int64_t timeout_ms);
+
+/**
+ * A descriptor for poll, epoll and event loops: when it is readable, receive with a timeout of 0 until
+ * WOULD_BLOCK. It belongs to the socket: do not read from it or close it. From the first call on, each send
+ * on this socket costs a little more.
+ */
+dividere_status_t dividere_socket_fd(struct dividere_socket_t socket,
+                                     int32_t *fd);
+
+/**
+ * What was counted so far.
+ */
+dividere_status_t dividere_socket_statistics(struct dividere_socket_t socket,
+                                             struct dividere_statistics_t *statistics);
+
+/**
+ * Takes the oldest event of this socket's connections, or waits for one. The last 1024 are kept.
+ */
+dividere_status_t dividere_socket_event_recv(struct dividere_socket_t socket,
+                                             struct dividere_event_t *event,
+                                             int64_t timeout_ms);
+
+/**
+ * Hands each event to `callback` as it happens, in place of the one set before; a NULL `callback` ends it.
+ * Events can still be pulled. CLOSED where the socket is.
+ */
+dividere_status_t dividere_socket_set_event_callback(struct dividere_socket_t socket,
+                                                     dividere_event_callback_t callback,
+                                                     void *context,
+                                                     dividere_destructor_t destructor);
+
+/**
+ * The endpoint bound last, as tcp://127.0.0.1:40001 where tcp://127.0.0.1:* was asked for: what peers connect
+ * to. Goes into `buffer` of `size` bytes, cut where it does not fit; its whole length goes to `length`, which
+ * may be NULL. NOT_FOUND where none is bound.
+ */
+dividere_status_t dividere_socket_last_endpoint(struct dividere_socket_t socket,
+                                                char *buffer,
+                                                size_t size,
+                                                size_t *length);
+
+/**
+ * How many endpoints it is bound or connected to.
+ */
+dividere_status_t dividere_socket_endpoint_count(struct dividere_socket_t socket, size_t *count);
+
+/**
+ * One of its endpoints, counted from 0, given out as dividere_socket_last_endpoint does. NOT_FOUND beyond
+ * the last one.
+ */
+dividere_status_t dividere_socket_endpoint(struct dividere_socket_t socket,
+                                           size_t index,
+                                           char *buffer,
+                                           size_t size,
+                                           size_t *length);
+
+/**
+ * Binds or connects to one more endpoint, as the role does by itself; "@" in front binds, ">" connects.
+ * ENDPOINT, ADDRESS_IN_USE or UNREACHABLE where that fails. UNSUPPORTED for a request, whose endpoints are
+ * given when it is made.
+ */
+dividere_status_t dividere_socket_attach(struct dividere_socket_t socket,
+                                         const char *endpoint);
+
+/**
+ * Gives up one endpoint that it connects to. NOT_FOUND where it is not among them.
+ */
+dividere_status_t dividere_socket_detach(struct dividere_socket_t socket, const char *endpoint);
+
+/**
+ * Waits until `peers` peers are connected; with 0, until each endpoint that this side connects to is. It
+ * does not prove that a subscription has arrived at a publisher: see dividere_publisher_wait_for_subscribers.
+ * PERMISSION where a key was refused, HANDSHAKE where the handshake failed otherwise.
+ */
+dividere_status_t dividere_socket_wait_connected(struct dividere_socket_t socket,
+                                                 size_t peers,
+                                                 int64_t timeout_ms);
+
+/**
+ * Closes the role behind the view, as its own close does.
+ */
+dividere_status_t dividere_socket_close(struct dividere_socket_t socket);
+
+/**
+ * Makes a publisher that binds to each of the comma-separated endpoints (">" in front connects);
+ * tcp://127.0.0.1:* takes a free port, which dividere_socket_last_endpoint tells. NULL options are the
+ * defaults. Messages for a subscriber whose queue is full are dropped and counted, unless the option says
+ * to block or to fail. INVALID_ARGUMENT where options contradict each other; ENDPOINT, ADDRESS_IN_USE,
+ * UNREACHABLE, PERMISSION; LIMIT where descriptors ran out.
+ */
+dividere_status_t dividere_publisher_new(const char *endpoints,
+                                         const struct dividere_options_t *options,
+                                         struct dividere_publisher_t *publisher);
+
+/**
+ * Closes a publisher: blocked calls return CLOSED, its addresses are free again when this returns, and what
+ * was accepted goes on being sent for at most the linger time.
+ */
+dividere_status_t dividere_publisher_close(struct dividere_publisher_t publisher);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed.
+ */
+struct dividere_socket_t dividere_publisher_socket(struct dividere_publisher_t publisher);
+
+/**
+ * Publishes a message that was prepared, typed or bytes; it is empty afterwards, on success only. What is
+ * sent while nobody subscribes is gone. STATE where the message is empty; TOO_LARGE beyond the maximum
+ * message size; TIMEOUT or WOULD_BLOCK where a full queue is told to block or to fail.
+ */
+dividere_status_t dividere_publisher_send(struct dividere_publisher_t publisher,
+                                          struct dividere_message_t *message);
+
+/**
+ * Publishes a typed message whose payload is serialised already, copied. Fails as dividere_publisher_send;
+ * INVALID_ARGUMENT where the name of the type is none.
+ */
+dividere_status_t dividere_publisher_send_typed(struct dividere_publisher_t publisher,
+                                                const char *type_name,
+                                                const void *payload,
+                                                size_t len);
+
+/**
+ * Publishes bytes as they are, without an envelope, copied. Fails as dividere_publisher_send.
+ */
+dividere_status_t dividere_publisher_send_bytes(struct dividere_publisher_t publisher,
+                                                const void *data,
+                                                size_t len);
+
+/**
+ * How many subscribers get messages of the type `type_name` (full name); with NULL, how many subscribe to
+ * anything.
+ */
+dividere_status_t dividere_publisher_subscribers(struct dividere_publisher_t publisher,
+                                                 const char *type_name,
+                                                 size_t *count);
+
+/**
+ * Waits until `count` subscribers get messages of the type `type_name`, or, with NULL, of any. A subscriber
+ * counted here gets everything that is published from now on. TIMEOUT, or WOULD_BLOCK where the timeout is
+ * 0, while they are fewer.
+ */
+dividere_status_t dividere_publisher_wait_for_subscribers(struct dividere_publisher_t publisher,
+                                                          const char *type_name,
+                                                          size_t count,
+                                                          int64_t timeout_ms);
+
+/**
+ * Makes a subscriber to all messages, which connects to each of the comma-separated endpoints ("@" in front
+ * binds). NULL options are the defaults. What was published before the subscription arrived is not
+ * received. Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_subscriber_new(const char *endpoints,
+                                          const struct dividere_options_t *options,
+                                          struct dividere_subscriber_t *subscriber);
+
+/**
+ * The same for messages of `count` types only, given by their full names; with none, nothing is received
+ * until something is subscribed to. INVALID_ARGUMENT where a name is none.
+ */
+dividere_status_t dividere_subscriber_new_for_types(const char *endpoints,
+                                                    const char *const *type_names,
+                                                    size_t count,
+                                                    const struct dividere_options_t *options,
+                                                    struct dividere_subscriber_t *subscriber);
+
+/**
+ * Closes a subscriber: blocked calls return CLOSED, and its addresses are free again when this returns.
+ */
+dividere_status_t dividere_subscriber_close(struct dividere_subscriber_t subscriber);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed.
+ */
+struct dividere_socket_t dividere_subscriber_socket(struct dividere_subscriber_t subscriber);
+
+/**
+ * Receives the next typed message into `message`, whatever it held before. DECODE where what came is no
+ * envelope: its bytes are in the message. STATE where a reactor has the socket.
+ */
+dividere_status_t dividere_subscriber_recv(struct dividere_subscriber_t subscriber,
+                                           struct dividere_message_t *message,
+                                           int64_t timeout_ms);
+
+/**
+ * Receives the next message as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_subscriber_recv_bytes(struct dividere_subscriber_t subscriber,
+                                                 struct dividere_message_t *message,
+                                                 int64_t timeout_ms);
+
+/**
+ * Receives messages of this type (full name), too. Counted: as many unsubscribe calls end it.
+ */
+dividere_status_t dividere_subscriber_subscribe(struct dividere_subscriber_t subscriber,
+                                                const char *type_name);
+
+/**
+ * Ends a subscription to a type. NOT_FOUND where there is none. What is on its way still arrives.
+ */
+dividere_status_t dividere_subscriber_unsubscribe(struct dividere_subscriber_t subscriber,
+                                                  const char *type_name);
+
+/**
+ * Receives whatever begins with these bytes, too; with none, everything. For messages without an envelope.
+ * Counted, as types are.
+ */
+dividere_status_t dividere_subscriber_subscribe_prefix(struct dividere_subscriber_t subscriber,
+                                                       const void *prefix,
+                                                       size_t len);
+
+/**
+ * Ends a subscription to a prefix. NOT_FOUND where there is none.
+ */
+dividere_status_t dividere_subscriber_unsubscribe_prefix(struct dividere_subscriber_t subscriber,
+                                                         const void *prefix,
+                                                         size_t len);
+
+/**
+ * Makes a request, which connects to each of the comma-separated endpoints ("@" in front binds) and asks
+ * them in turn. NULL options are the defaults. Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_request_new(const char *endpoints,
+                                       const struct dividere_options_t *options,
+                                       struct dividere_request_t *request);
+
+/**
+ * Closes a request: blocked calls return CLOSED.
+ */
+dividere_status_t dividere_request_close(struct dividere_request_t request);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed.
+ */
+struct dividere_socket_t dividere_request_socket(struct dividere_request_t request);
+
+/**
+ * Sends `message` to the next endpoint that is connected and waits for its reply for `timeout_ms`
+ * milliseconds; where none comes, sends again, to the next endpoint, up to `retries` times: so it takes at
+ * most (retries + 1) timeouts, and a request may be served more than once. Several threads may call at once.
+ * `message` is empty afterwards, on success only; the two messages are different objects.
+ *
+ * TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a
+ * handler failed), with its text as the last error. A reply that is no envelope is no error here: the kind
+ * of `reply` tells.
+ */
+dividere_status_t dividere_request_call(struct dividere_request_t request,
+                                        struct dividere_message_t *message,
+                                        struct dividere_message_t *reply,
+                                        int64_t timeout_ms,
+                                        uint32_t retries);
+
+/**
+ * Sends a request; the reply is received next. STATE where the reply to the one before was not received.
+ */
+dividere_status_t dividere_request_send(struct dividere_request_t request,
+                                        struct dividere_message_t *message);
+
+/**
+ * The same with bytes as they are, without an envelope, copied.
+ */
+dividere_status_t dividere_request_send_bytes(struct dividere_request_t request,
+                                              const void *data,
+                                              size_t len);
+
+/**
+ * Receives the reply to what was sent. STATE where nothing was. After TIMEOUT the request is given up and
+ * the next may be sent; after WOULD_BLOCK it is not. DECODE where the reply is no envelope; the status that
+ * the other side answered with, where that was an error.
+ */
+dividere_status_t dividere_request_recv(struct dividere_request_t request,
+                                        struct dividere_message_t *message,
+                                        int64_t timeout_ms);
+
+/**
+ * Receives the reply as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_request_recv_bytes(struct dividere_request_t request,
+                                              struct dividere_message_t *message,
+                                              int64_t timeout_ms);
+
+/**
+ * Makes a response, which binds to each of the comma-separated endpoints that has a "*" ("@" in front binds,
+ * too) and connects to the others. NULL options are the defaults. Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_response_new(const char *endpoints,
+                                        const struct dividere_options_t *options,
+                                        struct dividere_response_t *response);
+
+/**
+ * Closes a response: a request that waits for its reply is answered with an error, blocked calls return
+ * CLOSED, and its addresses are free again when this returns.
+ */
+dividere_status_t dividere_response_close(struct dividere_response_t response);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed.
+ */
+struct dividere_socket_t dividere_response_socket(struct dividere_response_t response);
+
+/**
+ * Receives the next request. One that is no envelope is answered with an error at once, and comes back as
+ * DECODE with its bytes in the message. STATE where the request before is not answered yet, or where a
+ * reactor has the socket.
+ */
+dividere_status_t dividere_response_recv(struct dividere_response_t response,
+                                         struct dividere_message_t *message,
+                                         int64_t timeout_ms);
+
+/**
+ * Receives the next request as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_response_recv_bytes(struct dividere_response_t response,
+                                               struct dividere_message_t *message,
+                                               int64_t timeout_ms);
+
+/**
+ * Answers the request received last; `message` is empty afterwards, on success only. STATE where there is
+ * none to answer; UNREACHABLE where the asker is gone.
+ */
+dividere_status_t dividere_response_send(struct dividere_response_t response,
+                                         struct dividere_message_t *message);
+
+/**
+ * The same with bytes as they are, without an envelope, copied.
+ */
+dividere_status_t dividere_response_send_bytes(struct dividere_response_t response,
+                                               const void *data,
+                                               size_t len);
+
+/**
+ * Answers the request received last with an error: the asker's call returns `status` (REMOTE where a handler
+ * failed) and finds `text` in its last error. INVALID_ARGUMENT where `status` is OK or none.
+ */
+dividere_status_t dividere_response_send_error(struct dividere_response_t response,
+                                               int32_t status,
+                                               const char *text);
+
+/**
+ * Makes a dealer, which binds to each of the comma-separated endpoints that has a "*" ("@" in front binds,
+ * too) and connects to the others. NULL options are the defaults; the identity is a random UUID unless set.
+ * Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_dealer_new(const char *endpoints,
+                                      const struct dividere_options_t *options,
+                                      struct dividere_dealer_t *dealer);
+
+/**
+ * Closes a dealer: blocked calls return CLOSED, its addresses are free again when this returns, and what was
+ * accepted goes on being sent for at most the linger time.
+ */
+dividere_status_t dividere_dealer_close(struct dividere_dealer_t dealer);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed.
+ */
+struct dividere_socket_t dividere_dealer_socket(struct dividere_dealer_t dealer);
+
+/**
+ * Sends a message as one frame, to the peers in turn; it is empty afterwards, on success only. A full queue
+ * blocks up to the send timeout unless the option says otherwise: TIMEOUT, or WOULD_BLOCK.
+ */
+dividere_status_t dividere_dealer_send(struct dividere_dealer_t dealer,
+                                       struct dividere_message_t *message);
+
+/**
+ * The same with bytes as they are, without an envelope, copied.
+ */
+dividere_status_t dividere_dealer_send_bytes(struct dividere_dealer_t dealer,
+                                             const void *data,
+                                             size_t len);
+
+/**
+ * Sends a message with `count` frames in front: what dividere_message_route gave, to answer where a routed
+ * message came from, as dividere_message_reply does by itself.
+ */
+dividere_status_t dividere_dealer_send_routed(struct dividere_dealer_t dealer,
+                                              const struct dividere_bytes_t *route,
+                                              size_t count,
+                                              struct dividere_message_t *message);
+
+/**
+ * Sends a message with an empty frame in front: the form in which a response expects a request.
+ */
+dividere_status_t dividere_dealer_send_with_empty_frame(struct dividere_dealer_t dealer,
+                                                        struct dividere_message_t *message);
+
+/**
+ * Receives the next typed message into `message`, whatever it held before; one that came through routers
+ * carries its way back. DECODE where what came is no envelope: its bytes are in the message.
+ */
+dividere_status_t dividere_dealer_recv(struct dividere_dealer_t dealer,
+                                       struct dividere_message_t *message,
+                                       int64_t timeout_ms);
+
+/**
+ * Receives the next message as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_dealer_recv_bytes(struct dividere_dealer_t dealer,
+                                             struct dividere_message_t *message,
+                                             int64_t timeout_ms);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* DIVIDERE_H */
