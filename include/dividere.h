@@ -99,6 +99,304 @@ enum dividere_status {
 };
 
 /**
+ * What happened. Over inproc there are no events.
+ */
+enum dividere_event
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * A connection is ready: the handshake succeeded, on the side that tells.
+     */
+    DIVIDERE_EVENT_CONNECTED = 1,
+    /**
+     * A peer reached a bound endpoint; its handshake is still to come.
+     */
+    DIVIDERE_EVENT_ACCEPTED = 2,
+    /**
+     * An established connection ended.
+     */
+    DIVIDERE_EVENT_DISCONNECTED = 3,
+    /**
+     * A connection attempt failed; the next one follows.
+     */
+    DIVIDERE_EVENT_RETRIED = 4,
+    /**
+     * An endpoint is bound.
+     */
+    DIVIDERE_EVENT_LISTENING = 5,
+    /**
+     * A peer was there, but the two sides cannot talk: keys, mechanism or role.
+     */
+    DIVIDERE_EVENT_HANDSHAKE_FAILED = 6,
+    /**
+     * An endpoint was closed by this side.
+     */
+    DIVIDERE_EVENT_CLOSED = 7,
+    /**
+     * The events of the socket cannot be read any more; none follows.
+     */
+    DIVIDERE_EVENT_MONITOR_LOST = 8,
+    /**
+     * A peer that arrived could not be taken in: mostly, no descriptors left.
+     */
+    DIVIDERE_EVENT_ACCEPT_FAILED = 9,
+    /**
+     * A connection that the transport had given up for good was begun anew.
+     */
+    DIVIDERE_EVENT_RESTARTED = 10,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_event dividere_event;
+#else
+typedef int32_t dividere_event;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a full queue does: values of DIVIDERE_OPTION_FULL_QUEUE.
+ */
+enum dividere_full_queue
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * What is usual for the role: a publisher drops, all others block.
+     */
+    DIVIDERE_FULL_QUEUE_USUAL = 0,
+    /**
+     * Gives the message up, and counts it.
+     */
+    DIVIDERE_FULL_QUEUE_DROP = 1,
+    /**
+     * Waits for room, as long as the send timeout allows.
+     */
+    DIVIDERE_FULL_QUEUE_BLOCK = 2,
+    /**
+     * Returns WOULD_BLOCK.
+     */
+    DIVIDERE_FULL_QUEUE_FAIL = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_full_queue dividere_full_queue;
+#else
+typedef int32_t dividere_full_queue;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * How much a line of the log matters.
+ */
+enum dividere_log
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Something failed that no call could return.
+     */
+    DIVIDERE_LOG_ERROR = 1,
+    /**
+     * Something went wrong that mends itself, or that concerns one peer.
+     */
+    DIVIDERE_LOG_WARNING = 2,
+    /**
+     * Connections that come and go.
+     */
+    DIVIDERE_LOG_INFO = 3,
+    /**
+     * What helps to find a fault.
+     */
+    DIVIDERE_LOG_DEBUG = 4,
+    /**
+     * Everything.
+     */
+    DIVIDERE_LOG_TRACE = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_log dividere_log;
+#else
+typedef int32_t dividere_log;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a message holds.
+ */
+enum dividere_message
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Nothing: it is new, or was sent.
+     */
+    DIVIDERE_MESSAGE_EMPTY = 0,
+    /**
+     * Bytes without an envelope, or not looked at as one.
+     */
+    DIVIDERE_MESSAGE_BYTES = 1,
+    /**
+     * A protobuf message with its type name.
+     */
+    DIVIDERE_MESSAGE_TYPED = 2,
+    /**
+     * Received as a typed message, but not an envelope: type name and payload are not known, the
+     * bytes are.
+     */
+    DIVIDERE_MESSAGE_UNDECODABLE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_message dividere_message;
+#else
+typedef int32_t dividere_message;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Which option, how it is set (number, text, bytes), and what it is unless set.
+ */
+enum dividere_option
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Number: messages that may wait to be sent to one peer; 0 for no limit. 1000 unless set.
+     */
+    DIVIDERE_OPTION_SEND_HIGH_WATER_MARK = 1,
+    /**
+     * Number: messages of one peer that may wait to be received; 0 for no limit. 1000 unless set.
+     */
+    DIVIDERE_OPTION_RECEIVE_HIGH_WATER_MARK = 2,
+    /**
+     * Number, milliseconds: how long close, flush and a normal exit send what was accepted. 1000 unless set.
+     */
+    DIVIDERE_OPTION_LINGER_MS = 3,
+    /**
+     * Number, milliseconds: how often a silent peer is asked whether it is there; 0 never. 1000 unless set.
+     */
+    DIVIDERE_OPTION_HEARTBEAT_INTERVAL_MS = 4,
+    /**
+     * Number, milliseconds: how long a peer may take to answer that. 3000 unless set.
+     */
+    DIVIDERE_OPTION_HEARTBEAT_TIMEOUT_MS = 5,
+    /**
+     * Number, milliseconds: the first pause before connecting again; it doubles each time. 50 unless set.
+     */
+    DIVIDERE_OPTION_RECONNECT_INTERVAL_MS = 6,
+    /**
+     * Number, milliseconds: the longest such pause; 0 when it shall not grow. 1000 unless set.
+     */
+    DIVIDERE_OPTION_RECONNECT_INTERVAL_MAX_MS = 7,
+    /**
+     * Number, milliseconds: how long one attempt to connect may take; 0 for the system's time. 5000 unless set.
+     */
+    DIVIDERE_OPTION_CONNECT_TIMEOUT_MS = 8,
+    /**
+     * Number, milliseconds: how long the handshake after it may take. 5000 unless set.
+     */
+    DIVIDERE_OPTION_HANDSHAKE_TIMEOUT_MS = 9,
+    /**
+     * Number, milliseconds: how long a send waits where a full queue blocks; -1 without limit. 10000 unless set.
+     */
+    DIVIDERE_OPTION_SEND_TIMEOUT_MS = 10,
+    /**
+     * 0 or 1: whether the system looks for dead TCP connections. 0 unless set.
+     */
+    DIVIDERE_OPTION_TCP_KEEPALIVE = 11,
+    /**
+     * Number, seconds: silence before TCP keepalive asks; 0 for the system's value.
+     */
+    DIVIDERE_OPTION_TCP_KEEPALIVE_IDLE_S = 12,
+    /**
+     * Number, seconds: between two of its questions; 0 for the system's value.
+     */
+    DIVIDERE_OPTION_TCP_KEEPALIVE_INTERVAL_S = 13,
+    /**
+     * Number: questions that may stay without an answer; 0 for the system's value.
+     */
+    DIVIDERE_OPTION_TCP_KEEPALIVE_COUNT = 14,
+    /**
+     * 0 or 1: whether IPv6 is used beside IPv4. 1 unless set.
+     */
+    DIVIDERE_OPTION_IPV6 = 15,
+    /**
+     * Number, bytes: the largest frame sent or received; 0 for no limit. 67108864 unless set.
+     */
+    DIVIDERE_OPTION_MAX_MESSAGE_SIZE = 16,
+    /**
+     * Text or bytes, 1 to 255 bytes, the first one not 0: the name under which peers route to this handle.
+     */
+    DIVIDERE_OPTION_IDENTITY = 17,
+    /**
+     * 0 or 1: whether a subscriber keeps only the newest message. 0 unless set.
+     */
+    DIVIDERE_OPTION_KEEP_LATEST = 18,
+    /**
+     * Number or text: what a full queue does: 1 "drop", 2 "block", 3 "fail"; 0 for what is usual for the role.
+     */
+    DIVIDERE_OPTION_FULL_QUEUE = 19,
+    /**
+     * Number: connections that may wait to be accepted; 0 for libzmq's value.
+     */
+    DIVIDERE_OPTION_BACKLOG = 20,
+    /**
+     * Number: the type-of-service field of IP packets; 0 for the system's value.
+     */
+    DIVIDERE_OPTION_TYPE_OF_SERVICE = 21,
+    /**
+     * Key (40 characters of Z85, or 32 bytes): makes the handle a CURVE server.
+     */
+    DIVIDERE_OPTION_CURVE_SERVER_SECRET_KEY = 30,
+    /**
+     * Key: the public key of a CURVE client; it may be left out, as it follows from the secret one.
+     */
+    DIVIDERE_OPTION_CURVE_CLIENT_PUBLIC_KEY = 31,
+    /**
+     * Key: the secret key of a CURVE client.
+     */
+    DIVIDERE_OPTION_CURVE_CLIENT_SECRET_KEY = 32,
+    /**
+     * Key: makes the handle a CURVE client of the server that has this public key.
+     */
+    DIVIDERE_OPTION_CURVE_SERVER_PUBLIC_KEY = 33,
+    /**
+     * Key: lets the client with this public key in. Set once for each client.
+     */
+    DIVIDERE_OPTION_CURVE_ALLOWED_KEY = 34,
+    /**
+     * 0 or 1: whether a CURVE server lets in every client that knows its public key. 0 unless set.
+     */
+    DIVIDERE_OPTION_CURVE_ALLOW_ANY = 35,
+    /**
+     * Number: threads that move bytes. Of the process. 1 unless set.
+     */
+    DIVIDERE_OPTION_IO_THREADS = 100,
+    /**
+     * Number: sockets at once. Of the process. 65535 unless set.
+     */
+    DIVIDERE_OPTION_MAX_SOCKETS = 101,
+    /**
+     * Text, 1 to 8 bytes: how the names of our threads begin. Of the process. "dividere" unless set.
+     */
+    DIVIDERE_OPTION_THREAD_NAME_PREFIX = 102,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_option dividere_option;
+#else
+typedef int32_t dividere_option;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A message. Owned by one thread at a time; it may go from one to another. Made once and used
  * again and again, for sending and receiving alike.
  */
