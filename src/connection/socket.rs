@@ -111,6 +111,8 @@ pub(crate) struct Entered<'a> {
     room: bool,
     /// The reader will try again by itself.
     reader_comes_back: bool,
+    /// The one who gives the lock back is the only sleeper.
+    alone: bool,
 }
 
 impl Socket {
@@ -283,6 +285,7 @@ impl Socket {
             state,
             room: false,
             reader_comes_back: false,
+            alone: false,
         })
     }
 
@@ -449,6 +452,7 @@ impl Socket {
         attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut entered = self.enter()?;
+        let mut looked = false;
         loop {
             entered.hush();
             match attempt(&mut entered) {
@@ -463,8 +467,15 @@ impl Socket {
             }
             // A send that finds the queue full may not have looked at the socket's commands: look now, or poll
             // would return at once, again and again.
-            if what == For::Writing && self.kind != Kind::Publisher && entered.events()? & POLLOUT != 0 {
-                continue;
+            if what == For::Writing {
+                let writable = entered.events()? & POLLOUT != 0;
+                // A publisher says that it is writable even where a subscriber is full (XPUB_NODROP): it tries once
+                // more with what it just heard.
+                if writable && (self.kind != Kind::Publisher || !looked) {
+                    looked = true;
+                    continue;
+                }
+                looked = false;
             }
             entered.sleep(
                 what,
@@ -599,6 +610,9 @@ impl<'a> Entered<'a> {
             For::Reading => self.state.readers += 1,
             For::Writing => self.state.writers += 1,
         }
+        // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
+        // So a look is owed to others only.
+        self.alone = self.state.readers + self.state.writers == 1 && !self.state.exported;
         let fds = [self.socket.zmq_fd, self.socket.ring.fd()];
         drop(self);
         poll_readable(&fds, deadline.poll_ms());
@@ -769,7 +783,7 @@ impl Drop for Entered<'_> {
     /// Keeps the invariant: ready for a sleeper implies that the ring is readable.
     fn drop(&mut self) {
         let sleepers = self.state.readers > 0 || self.state.writers > 0 || self.state.exported;
-        if !sleepers || self.state.rung || !self.state.open {
+        if !sleepers || self.alone || self.state.rung || !self.state.open {
             return;
         }
         let reading = (self.state.readers > 0 || self.state.exported) && !self.reader_comes_back;
