@@ -170,7 +170,7 @@ impl Socket {
         let text = c_string(address);
         let entered = self.enter()?;
         // SAFETY: the socket is open and locked, the text NUL-terminated.
-        match unsafe { function(entered.raw(), text.as_ptr()) } {
+        match errno::uninterrupted(|| unsafe { function(entered.raw(), text.as_ptr()) }) {
             0 => Ok(()),
             _ => Err(errno::error(errno::last(), &format!("{what} {address}"))),
         }
@@ -310,7 +310,7 @@ impl Socket {
         let text = c_string(address);
         if let Ok(entered) = self.enter() {
             // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
-            unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) };
+            errno::uninterrupted(|| unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) });
         }
         if next != address {
             let link = self.peers.with_link(address, |link| link.clone());

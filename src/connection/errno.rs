@@ -17,6 +17,17 @@ pub(crate) fn last() -> i32 {
     unsafe { zmq_sys::zmq_errno() }
 }
 
+/// Calls libzmq again while a signal interrupts it: binding and connecting begin with a look at the socket's commands,
+/// which a signal ends before anything was done.
+pub(crate) fn uninterrupted(mut call: impl FnMut() -> i32) -> i32 {
+    loop {
+        let rc = call();
+        if rc >= 0 || last() != libc::EINTR {
+            return rc;
+        }
+    }
+}
+
 /// What libzmq says about it.
 pub(crate) fn text(errno: i32) -> String {
     // SAFETY: zmq_strerror returns a static NUL-terminated string for every number.

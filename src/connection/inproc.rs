@@ -103,7 +103,7 @@ impl InprocNames {
         let unbound = socket.call_while_closing(|raw| {
             let text = c_string(address);
             // SAFETY: the socket is open and locked, the text NUL-terminated.
-            match unsafe { zmq_sys::zmq_unbind(raw, text.as_ptr()) } {
+            match errno::uninterrupted(|| unsafe { zmq_sys::zmq_unbind(raw, text.as_ptr()) }) {
                 0 => Ok(()),
                 _ => Err(errno::error(errno::last(), &format!("unbind {address}"))),
             }

@@ -87,17 +87,12 @@ impl Monitor {
         super::apply::set_int(raw, zmq_sys::ZMQ_LINGER as i32, 0, "set the monitor's linger")?;
         // SAFETY: both sockets are live, the address NUL-terminated.
         unsafe {
-            if zmq_sys::zmq_socket_monitor_versioned(
-                socket,
-                address.as_ptr(),
-                EVENTS,
-                VERSION,
-                zmq_sys::ZMQ_PAIR as i32,
-            ) != 0
-            {
+            let pair = zmq_sys::ZMQ_PAIR as i32;
+            let monitor_it = || zmq_sys::zmq_socket_monitor_versioned(socket, address.as_ptr(), EVENTS, VERSION, pair);
+            if errno::uninterrupted(monitor_it) != 0 {
                 return Err(errno::error(errno::last(), "monitor a socket"));
             }
-            if zmq_sys::zmq_connect(raw, address.as_ptr()) != 0 {
+            if errno::uninterrupted(|| zmq_sys::zmq_connect(raw, address.as_ptr())) != 0 {
                 return Err(errno::error(errno::last(), "read a socket's monitor"));
             }
             let mut size = std::mem::size_of::<RawFd>();

@@ -51,6 +51,12 @@ impl Kind {
         };
         kind as i32
     }
+
+    /// POLLOUT means that the next send works. Not where a message goes to a particular peer, or to all that want it:
+    /// those may be full while others are not.
+    fn tells_of_room(self) -> bool {
+        !matches!(self, Kind::Publisher | Kind::Router)
+    }
 }
 
 /// A message of more frames than this is malformed: no pattern of ours has that many hops.
@@ -381,7 +387,9 @@ impl Socket {
         let sent = self.enter()?.try_send_single(frame);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(&mut |entered: &mut Entered<'_>| entered.try_send_single(frame))?;
+                self.send_to_full(Deadline::Never, &mut |entered: &mut Entered<'_>| {
+                    entered.try_send_single(frame)
+                })?;
                 *frame = Frame::new();
             }
             other => other?,
@@ -395,12 +403,17 @@ impl Socket {
         if let [single] = frames {
             return self.send_single(single);
         }
+        self.send_before(frames, Deadline::Never)
+    }
+
+    /// As `send`, and waits for room no longer than until `limit`.
+    pub(crate) fn send_before(&self, frames: &mut [Frame], limit: Deadline) -> Result<()> {
         let size: usize = frames.iter().map(Frame::len).sum();
         self.check_size(size)?;
         let sent = self.enter()?.try_send(frames);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(&mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
+                self.send_to_full(limit, &mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
                 frames.iter_mut().for_each(|frame| *frame = Frame::new());
             }
             other => other?,
@@ -409,7 +422,6 @@ impl Socket {
         Ok(())
     }
 
-    /// The queue was full: drop, wait or fail, as the option says.
     /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
     /// service thread looks.
     fn after_send(&self) {
@@ -420,12 +432,13 @@ impl Socket {
         }
     }
 
+    /// The queue was full: drop, wait or fail, as the option says.
     #[cold]
-    fn send_to_full(&self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+    fn send_to_full(&self, limit: Deadline, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
         match self.full_queue {
             FullQueue::Fail => Err(Error::new(Status::WouldBlock, "the send queue is full")),
             FullQueue::Block => {
-                let deadline = Deadline::from_ms(self.options.send_timeout_ms());
+                let deadline = Deadline::from_ms(self.options.send_timeout_ms()).min(limit);
                 match self.retry(For::Writing, deadline, attempt) {
                     Err(e) if e.status() == Status::WouldBlock || e.status() == Status::Timeout => Err(Error::new(
                         Status::Timeout,
@@ -452,9 +465,13 @@ impl Socket {
         attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<T>,
     ) -> Result<T> {
         let mut entered = self.enter()?;
-        let mut looked = false;
         loop {
             entered.hush();
+            // A send that finds the queue full may not have looked at the socket's commands, and poll would return at
+            // once, again and again: look now.
+            if what == For::Writing {
+                entered.events()?;
+            }
             match attempt(&mut entered) {
                 Err(error) if error.status() == Status::WouldBlock => {}
                 other => return other,
@@ -465,26 +482,11 @@ impl Socket {
             if deadline.is_over() {
                 return Err(Error::new(Status::Timeout, "the time given is over"));
             }
-            // A send that finds the queue full may not have looked at the socket's commands: look now, or poll
-            // would return at once, again and again.
-            if what == For::Writing {
-                let writable = entered.events()? & POLLOUT != 0;
-                // A publisher says that it is writable even where a subscriber is full (XPUB_NODROP): it tries once
-                // more with what it just heard.
-                if writable && (self.kind != Kind::Publisher || !looked) {
-                    looked = true;
-                    continue;
-                }
-                looked = false;
-            }
-            entered.sleep(
-                what,
-                if self.kind == Kind::Publisher {
-                    deadline.min(slice())
-                } else {
-                    deadline
-                },
-            );
+            let deadline = match what {
+                For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
+                _ => deadline,
+            };
+            entered.sleep(what, deadline);
             entered = self.enter()?;
             entered.awake(what);
         }
@@ -497,10 +499,11 @@ impl Socket {
             self.check()?;
             return Ok(epoll.fd());
         }
+        // Under the lock: once it is closed, ZMQ_FD may be somebody else's descriptor.
+        let mut entered = self.enter()?;
         let epoll = Epoll::new()?;
         epoll.add(self.zmq_fd, 0)?;
         epoll.add(self.ring.fd(), 1)?;
-        let mut entered = self.enter()?;
         let epoll = self.exported.get_or_init(|| epoll);
         entered.state.exported = true;
         Ok(epoll.fd())
@@ -562,8 +565,8 @@ impl Drop for Socket {
 pub(crate) const POLLIN: i32 = zmq_sys::ZMQ_POLLIN as i32;
 pub(crate) const POLLOUT: i32 = zmq_sys::ZMQ_POLLOUT as i32;
 
-/// How long a blocked publisher sleeps at most before it tries again: libzmq does not tell one that waits for a
-/// full subscriber when another thread took its wake-up and then failed for another topic.
+/// How long a blocked publisher or response sleeps at most before it tries again: libzmq does not tell one that waits
+/// for a full peer when another thread took its wake-up.
 fn slice() -> Deadline {
     Deadline::after(Duration::from_millis(20))
 }
@@ -580,20 +583,25 @@ impl<'a> Entered<'a> {
     /// ZMQ_EVENTS; processes the socket's commands.
     pub fn events(&mut self) -> Result<i32> {
         let mut events: i32 = 0;
-        let mut size = std::mem::size_of::<i32>();
-        // SAFETY: the socket is open and locked; the output is an int and its size.
-        let rc = unsafe {
-            zmq_sys::zmq_getsockopt(
-                self.socket.raw,
-                zmq_sys::ZMQ_EVENTS as i32,
-                (&mut events as *mut i32).cast(),
-                &mut size,
-            )
-        };
-        if rc != 0 {
-            return Err(errno::error(errno::last(), "look at the socket's events"));
+        loop {
+            let mut size = std::mem::size_of::<i32>();
+            // SAFETY: the socket is open and locked; the output is an int and its size.
+            let rc = unsafe {
+                zmq_sys::zmq_getsockopt(
+                    self.socket.raw,
+                    zmq_sys::ZMQ_EVENTS as i32,
+                    (&mut events as *mut i32).cast(),
+                    &mut size,
+                )
+            };
+            if rc == 0 {
+                return Ok(events);
+            }
+            match errno::last() {
+                libc::EINTR => {}
+                other => return Err(errno::error(other, "look at the socket's events")),
+            }
         }
-        Ok(events)
     }
 
     /// Quiets the ring before an attempt: what it told is about to be looked at.
@@ -787,21 +795,17 @@ impl Drop for Entered<'_> {
             return;
         }
         let reading = (self.state.readers > 0 || self.state.exported) && !self.reader_comes_back;
-        // A full publisher stays writable all the time (XPUB_NODROP): its writers wait for the descriptor, and are
-        // woken by whoever sent something and so may have taken that wake-up from them.
+        // A full publisher (XPUB_NODROP) or response stays writable all the time: its writers wait for the descriptor,
+        // and are woken by whoever sent something and so may have taken that wake-up from them.
         let writing = self.state.writers > 0;
-        if self.socket.kind == Kind::Publisher {
-            if writing && self.room {
-                self.state.rung = true;
-                self.socket.ring.ring();
-            }
-            return;
+        let mut ready = writing && self.room && !self.socket.kind.tells_of_room();
+        let look = reading || (writing && self.socket.kind.tells_of_room());
+        if !ready && look && self.socket.kind != Kind::Publisher {
+            let Ok(events) = self.events() else { return };
+            ready = (reading && events & POLLIN != 0)
+                || (writing && events & POLLOUT != 0 && self.socket.kind.tells_of_room());
         }
-        if !reading && !writing {
-            return;
-        }
-        let Ok(events) = self.events() else { return };
-        if (reading && events & POLLIN != 0) || (writing && events & POLLOUT != 0) {
+        if ready {
             self.state.rung = true;
             self.socket.ring.ring();
         }

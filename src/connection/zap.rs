@@ -60,7 +60,7 @@ impl ZapHandler {
         apply::set_int(raw, zmq_sys::ZMQ_LINGER as i32, 0, "set the key checker's linger")?;
         // SAFETY: a live socket, a NUL-terminated address; the output is an int and its size.
         unsafe {
-            if zmq_sys::zmq_bind(raw, c"inproc://zeromq.zap.01".as_ptr()) != 0 {
+            if errno::uninterrupted(|| zmq_sys::zmq_bind(raw, c"inproc://zeromq.zap.01".as_ptr())) != 0 {
                 return Err(errno::error(errno::last(), "bind the key checker"));
             }
             let mut size = std::mem::size_of::<RawFd>();

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
+use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::process::lock;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
@@ -22,6 +23,8 @@ struct Inbox {
     received_by_one: bool,
     waiting: HashSet<u64>,
     replies: HashMap<u64, Frame>,
+    /// Readable while there are replies, once a descriptor was handed out.
+    shown: Option<EventFd>,
 }
 
 impl Lane {
@@ -38,15 +41,15 @@ impl Lane {
         self.socket.peers.count() > 0
     }
 
-    /// Sends `[number]['']['body']`. The body is empty afterwards, on success only.
-    pub fn send(&self, number: u64, body: &mut Frame) -> Result<()> {
+    /// Sends `[number]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
+    pub fn send(&self, number: u64, body: &mut Frame, deadline: Deadline) -> Result<()> {
         lock(&self.inbox).waiting.insert(number);
         let mut frames = [
             Frame::from_bytes(&number.to_be_bytes())?,
             Frame::new(),
             std::mem::take(body),
         ];
-        let sent = self.socket.send(&mut frames);
+        let sent = self.socket.send_before(&mut frames, deadline);
         if sent.is_err() {
             *body = std::mem::take(&mut frames[2]);
             self.forget(number);
@@ -59,6 +62,30 @@ impl Lane {
         let mut inbox = lock(&self.inbox);
         inbox.waiting.remove(&number);
         inbox.replies.remove(&number);
+        self.show(&inbox);
+    }
+
+    /// Adds to `epoll` what is readable when there is a reply to take.
+    pub fn add_to(&self, epoll: &Epoll, key: u64) -> Result<()> {
+        let mut inbox = lock(&self.inbox);
+        let shown = match inbox.shown.take() {
+            Some(shown) => shown,
+            None => EventFd::new()?,
+        };
+        epoll.add(shown.fd(), key)?;
+        inbox.shown = Some(shown);
+        self.show(&inbox);
+        drop(inbox);
+        epoll.add(self.socket.fd()?, key)
+    }
+
+    /// Whoever waits at the descriptor does not see in the socket what another call received for it.
+    fn show(&self, inbox: &Inbox) {
+        match &inbox.shown {
+            Some(shown) if inbox.replies.is_empty() => shown.quiet(),
+            Some(shown) => shown.ring(),
+            None => {}
+        }
     }
 
     /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`.
@@ -67,6 +94,7 @@ impl Lane {
         loop {
             if let Some(reply) = inbox.replies.remove(&number) {
                 inbox.waiting.remove(&number);
+                self.show(&inbox);
                 return Ok(reply);
             }
             if inbox.received_by_one {
@@ -95,11 +123,24 @@ impl Lane {
                 }
                 Some((of, reply)) if inbox.waiting.contains(&of) => {
                     inbox.replies.insert(of, reply);
+                    self.show(&inbox);
                 }
                 Some(_) => self.socket.counters.dropped_stale(),
                 None => self.socket.counters.dropped_malformed(),
             }
         }
+    }
+
+    /// Waits until the reply to `number` is there, without taking it.
+    pub fn wait(&self, number: u64, deadline: Deadline) -> Result<()> {
+        let reply = self.recv(number, deadline)?;
+        let mut inbox = lock(&self.inbox);
+        inbox.waiting.insert(number);
+        inbox.replies.insert(number, reply);
+        self.show(&inbox);
+        // For a `recv` of the same number that sleeps.
+        self.arrived.notify_all();
+        Ok(())
     }
 
     /// One reply, or none where it was malformed: `[number]['']['body']`.

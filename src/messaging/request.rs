@@ -2,7 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
@@ -31,11 +31,21 @@ pub struct Request {
     next_lane: AtomicUsize,
     next_number: AtomicU64,
     /// What `send` sent and `recv` waits for.
-    outstanding: Mutex<Option<(usize, u64)>>,
+    outstanding: Mutex<Outstanding>,
     connected: Arc<Signal>,
-    exported: OnceLock<Epoll>,
+    exported: Mutex<Option<Epoll>>,
     closed: AtomicBool,
     send_timeout_ms: i64,
+}
+
+/// Where `send` and `recv` stand. The lock around it is never held over a wait.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outstanding {
+    Nothing,
+    /// A `send` waits for a connection or for room.
+    Sending,
+    /// Sent over this lane, with this number.
+    Sent(usize, u64),
 }
 
 impl Request {
@@ -64,9 +74,9 @@ impl Request {
             events,
             next_lane: AtomicUsize::new(0),
             next_number: AtomicU64::new(u64::from_ne_bytes(first_number)),
-            outstanding: Mutex::new(None),
+            outstanding: Mutex::new(Outstanding::Nothing),
             connected,
-            exported: OnceLock::new(),
+            exported: Mutex::new(None),
             closed: AtomicBool::new(false),
             send_timeout_ms: options.send_timeout_ms(),
         })
@@ -127,6 +137,17 @@ impl Request {
         answer.get()
     }
 
+    /// What `recv` waits for.
+    fn sent(&self) -> Result<(usize, u64)> {
+        match *lock(&self.outstanding) {
+            Outstanding::Sent(at, number) => Ok((at, number)),
+            _ => Err(Error::new(
+                Status::State,
+                "there is no reply to come: send a request first",
+            )),
+        }
+    }
+
     fn attempt(&self, body: &mut Frame, deadline: Deadline) -> Result<Frame> {
         let (at, number) = self.begin(body, deadline)?;
         let reply = self.lanes[at].recv(number, deadline);
@@ -140,7 +161,7 @@ impl Request {
     fn begin(&self, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let at = self.lane_that_is_up(deadline)?;
-        self.lanes[at].send(number, body)?;
+        self.lanes[at].send(number, body, deadline)?;
         Ok((at, number))
     }
 
@@ -223,21 +244,15 @@ impl Channel for Request {
     /// Receives the reply to what was sent. After a TIMEOUT the request is given up, after WOULD_BLOCK it is not.
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check()?;
-        let outstanding = *lock(&self.outstanding);
-        let Some((at, number)) = outstanding else {
-            return Err(Error::new(
-                Status::State,
-                "there is no reply to come: send a request first",
-            ));
-        };
+        let (at, number) = self.sent()?;
         let reply = self.lanes[at].recv(number, deadline);
         match &reply {
             Err(e) if e.status() == Status::WouldBlock => {}
             _ => {
                 self.lanes[at].forget(number);
                 let mut current = lock(&self.outstanding);
-                if *current == outstanding {
-                    *current = None;
+                if *current == Outstanding::Sent(at, number) {
+                    *current = Outstanding::Nothing;
                 }
             }
         }
@@ -257,15 +272,22 @@ impl Channel for Request {
     fn send(&self, message: &mut Message) -> Result<()> {
         self.check()?;
         message.require_content()?;
-        let mut outstanding = lock(&self.outstanding);
-        if outstanding.is_some() {
-            return Err(Error::new(
-                Status::State,
-                "the reply to the request before was not received",
-            ));
+        {
+            let mut outstanding = lock(&self.outstanding);
+            if *outstanding != Outstanding::Nothing {
+                return Err(Error::new(
+                    Status::State,
+                    "the reply to the request before was not received",
+                ));
+            }
+            *outstanding = Outstanding::Sending;
         }
-        *outstanding = Some(self.begin(message.frame_mut(), Deadline::from_ms(self.send_timeout_ms))?);
-        drop(outstanding);
+        let sent = self.begin(message.frame_mut(), Deadline::from_ms(self.send_timeout_ms));
+        *lock(&self.outstanding) = match &sent {
+            Ok((at, number)) => Outstanding::Sent(*at, *number),
+            Err(_) => Outstanding::Nothing,
+        };
+        sent?;
         message.clear();
         Ok(())
     }
@@ -276,25 +298,21 @@ impl Channel for Request {
 
     fn wait(&self, deadline: Deadline) -> Result<()> {
         self.check()?;
-        let Some((at, _)) = *lock(&self.outstanding) else {
-            return Err(Error::new(
-                Status::State,
-                "there is no reply to come: send a request first",
-            ));
-        };
-        self.lanes[at].socket.wait_readable(deadline)
+        let (at, number) = self.sent()?;
+        self.lanes[at].wait(number, deadline)
     }
 
     fn fd(&self) -> Result<RawFd> {
         self.check()?;
-        if let Some(epoll) = self.exported.get() {
+        let mut exported = lock(&self.exported);
+        if let Some(epoll) = &*exported {
             return Ok(epoll.fd());
         }
         let epoll = Epoll::new()?;
         for (key, lane) in self.lanes.iter().enumerate() {
-            epoll.add(lane.socket.fd()?, key as u64)?;
+            lane.add_to(&epoll, key as u64)?;
         }
-        Ok(self.exported.get_or_init(|| epoll).fd())
+        Ok(exported.insert(epoll).fd())
     }
 
     /// With 0: until each endpoint is connected; else until that many are.
