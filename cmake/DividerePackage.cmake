@@ -2,9 +2,13 @@
 # the build tree and for the install tree, and the install rules.
 include(CMakePackageConfigHelpers)
 
-set(DIVIDERE_HEADER_DIRS
-  "${CMAKE_CURRENT_SOURCE_DIR}/include"
-  "${CMAKE_CURRENT_SOURCE_DIR}/bindings/cpp/include")
+# A binding that is not in the tree is left out.
+set(DIVIDERE_HEADER_DIRS "")
+foreach(folder include bindings/cpp/include)
+  if(IS_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/${folder}")
+    list(APPEND DIVIDERE_HEADER_DIRS "${CMAKE_CURRENT_SOURCE_DIR}/${folder}")
+  endif()
+endforeach()
 set(dividere_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/dividere")
 set(dividere_pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 

@@ -24,7 +24,7 @@ failures=()
 promise() {
     local text=$1
     shift
-    if timeout 300 "$@" >"$work/log" 2>&1 </dev/null; then
+    if ("$@") >"$work/log" 2>&1 </dev/null; then
         passed=$((passed + 1))
         echo "ok      $text"
     else
@@ -35,6 +35,9 @@ promise() {
     fi
 }
 
+# A program that hangs is a failure with a name.
+run_program() { timeout 120 "$@"; }
+
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
 major=${version%%.*}
 
@@ -44,7 +47,12 @@ promise 'cmake --install works' cmake --install "$build" --prefix "$work/first"
 mv "$work/first" "$work/moved"
 prefix=$work/moved
 so=$(find "$prefix" -name "libdividere.so.$version")
-lib=$(dirname "${so:-$prefix/lib/none}")
+if [ -z "$so" ]; then
+    echo "FAILED: no libdividere.so.$version was installed from $build"
+    echo "$passed passed, 1 failed"
+    exit 1
+fi
+lib=$(dirname "$so")
 archive=$lib/libdividere.a
 export PKG_CONFIG_PATH=$lib/pkgconfig
 export LD_LIBRARY_PATH=$lib
@@ -121,7 +129,7 @@ with_cmake() {
 }
 promise 'find_package(dividere 3 CONFIG) builds the programs' with_cmake -DCMAKE_PREFIX_PATH="$prefix"
 for program in c_shared c_static cpp_shared cpp_static own_symbols_shared own_symbols_static; do
-    promise "CMake: $program runs" "$work/cmake/$program"
+    promise "CMake: $program runs" run_program "$work/cmake/$program"
 done
 promise 'c_shared uses the shared library' \
     sh -c "readelf -d '$work/cmake/c_shared' | grep -F 'libdividere.so.$major'"
@@ -131,8 +139,8 @@ promise 'c_static does not need the shared library' \
 with_build_tree() {
     cmake -S "$work/project" -B "$work/uninstalled" -Ddividere_DIR="$build" &&
         cmake --build "$work/uninstalled" --parallel 2 &&
-        env -u LD_LIBRARY_PATH "$work/uninstalled/c_shared" &&
-        env -u LD_LIBRARY_PATH "$work/uninstalled/cpp_static"
+        run_program env -u LD_LIBRARY_PATH "$work/uninstalled/c_shared" &&
+        run_program env -u LD_LIBRARY_PATH "$work/uninstalled/cpp_static"
 }
 promise 'the build tree can be used in place of an installed copy' with_build_tree
 
@@ -168,7 +176,7 @@ with_pkgconfig() {
         c++ -std=c++17 "$work/project/program.cpp" "$work/reading.pb.cc" -I "$work" \
             $(pkg-config --cflags "$package" protobuf) -o "$work/$output" \
             $(pkg-config --libs "$package" protobuf)
-    fi && "$work/$output"
+    fi && run_program "$work/$output"
 }
 promise 'pkg-config: C, shared' with_pkgconfig pc_c_shared dividere c
 promise 'pkg-config: C, static' with_pkgconfig pc_c_static dividere-static c

@@ -74,6 +74,8 @@ fn build_bundled() {
         .define("ZMQ_CUSTOM_PLATFORM_HPP", None)
         .flag_if_supported("-fvisibility=hidden")
         .flag_if_supported("-fvisibility-inlines-hidden")
+        // A unique symbol cannot be made local, and the static library shows no name but its own.
+        .flag_if_supported("-fno-gnu-unique")
         .include("platform")
         .include("source/include")
         .include("source/src")
