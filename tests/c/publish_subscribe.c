@@ -3,8 +3,7 @@
 
 #include <poll.h>
 
-static void what_is_published_arrives_typed_and_as_bytes(void)
-{
+static void what_is_published_arrives_typed_and_as_bytes(void) {
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
@@ -50,12 +49,11 @@ static void what_is_published_arrives_typed_and_as_bytes(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-static void only_what_was_subscribed_to_arrives(void)
-{
+static void only_what_was_subscribed_to_arrives(void) {
     char endpoint[128];
-    const char *types[] = { "acme.A", "acme.B" };
+    const char *types[] = {"acme.A", "acme.B"};
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
-    dividere_subscriber_t subscriber = { 0 };
+    dividere_subscriber_t subscriber = {0};
     dividere_message_t *in = check_message();
     size_t count = 77;
 
@@ -64,8 +62,7 @@ static void only_what_was_subscribed_to_arrives(void)
     CHECK_OK(dividere_publisher_wait_for_subscribers(publisher, "acme.B", 1, LONG_MS));
     CHECK_OK(dividere_publisher_subscribers(publisher, "acme.C", &count));
     CHECK(count == 0);
-    CHECK_IS(DIVIDERE_WOULD_BLOCK,
-             dividere_publisher_wait_for_subscribers(publisher, "acme.C", 1, 0));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_publisher_wait_for_subscribers(publisher, "acme.C", 1, 0));
     CHECK_OK(dividere_publisher_send_typed(publisher, "acme.C", "c", 1));
     CHECK_OK(dividere_publisher_send_typed(publisher, "acme.B", "b", 1));
     CHECK_OK(dividere_subscriber_recv(subscriber, in, LONG_MS));
@@ -94,8 +91,7 @@ static void only_what_was_subscribed_to_arrives(void)
 
 enum { BATCH = 16 };
 
-static void many_are_sent_and_received_in_one_call(void)
-{
+static void many_are_sent_and_received_in_one_call(void) {
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
@@ -145,8 +141,7 @@ static void many_are_sent_and_received_in_one_call(void)
     CHECK_OK(dividere_socket_close(to));
 }
 
-static void a_socket_tells_about_itself(void)
-{
+static void a_socket_tells_about_itself(void) {
     char endpoint[128], again[128], cut[8];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
@@ -204,7 +199,5 @@ static void a_socket_tells_about_itself(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-CHECK_MAIN(TEST(what_is_published_arrives_typed_and_as_bytes),
-           TEST(only_what_was_subscribed_to_arrives),
-           TEST(many_are_sent_and_received_in_one_call),
-           TEST(a_socket_tells_about_itself))
+CHECK_MAIN(TEST(what_is_published_arrives_typed_and_as_bytes), TEST(only_what_was_subscribed_to_arrives),
+           TEST(many_are_sent_and_received_in_one_call), TEST(a_socket_tells_about_itself))

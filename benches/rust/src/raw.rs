@@ -28,7 +28,10 @@ fn bind(socket: *mut c_void, endpoint: &str) -> String {
     let mut last = [0u8; 256];
     let mut size = last.len();
     let option = zmq_sys::ZMQ_LAST_ENDPOINT as i32;
-    assert_eq!(unsafe { zmq_sys::zmq_getsockopt(socket, option, last.as_mut_ptr().cast(), &mut size) }, 0);
+    assert_eq!(
+        unsafe { zmq_sys::zmq_getsockopt(socket, option, last.as_mut_ptr().cast(), &mut size) },
+        0
+    );
     String::from_utf8_lossy(&last[..size - 1]).into_owned()
 }
 

@@ -17,7 +17,9 @@ impl Library for Rust {
     fn send(endpoint: &str, size: usize, count: u64, bound: &dyn Fn(&str)) {
         let publisher = Publisher::new(endpoint, &options()).expect("a free endpoint");
         bound(&publisher.last_endpoint().expect("bound"));
-        publisher.wait_for_subscribers(None, 1, Deadline::Never).expect("a subscriber");
+        publisher
+            .wait_for_subscribers(None, 1, Deadline::Never)
+            .expect("a subscriber");
         let mut message = Message::new();
         for _ in 0..count {
             message.prepare_bytes(size).expect("memory")[0] = 1;
@@ -44,7 +46,10 @@ impl Library for Rust {
         let (mut question, mut answer) = (Message::new(), Message::new());
         for _ in 0..count {
             response.recv_bytes(&mut question, Deadline::Never).expect("received");
-            answer.prepare_bytes(size).expect("memory").copy_from_slice(question.bytes());
+            answer
+                .prepare_bytes(size)
+                .expect("memory")
+                .copy_from_slice(question.bytes());
             response.send(&mut answer).expect("sent");
         }
     }

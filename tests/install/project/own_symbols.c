@@ -5,28 +5,24 @@
 
 static int calls;
 
-void *zmq_ctx_new(void)
-{
+void *zmq_ctx_new(void) {
     calls++;
     return NULL;
 }
 
-void *zmq_socket(void *context, int type)
-{
+void *zmq_socket(void *context, int type) {
     (void)context;
     (void)type;
     calls++;
     return NULL;
 }
 
-int sodium_init(void)
-{
+int sodium_init(void) {
     calls++;
     return -1;
 }
 
-int main(void)
-{
+int main(void) {
     dividere_publisher_t publisher = {0};
     dividere_key_t public_key;
     dividere_key_t secret_key;

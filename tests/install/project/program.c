@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static int failed(const char *what, dividere_status_t status)
-{
+static int failed(const char *what, dividere_status_t status) {
     fprintf(stderr, "%s: %s: %s\n", what, dividere_status_name(status), dividere_last_error());
     return 1;
 }
 
-int main(void)
-{
+int main(void) {
     const char payload[] = "\x0a\x03"
                            "cpu"; /* Reading{name: "cpu"} */
     dividere_publisher_t publisher = {0};
@@ -23,8 +21,8 @@ int main(void)
 
     if ((status = dividere_publisher_new("tcp://127.0.0.1:*", NULL, &publisher)))
         return failed("publisher", status);
-    if ((status = dividere_socket_last_endpoint(dividere_publisher_socket(publisher), endpoint, sizeof endpoint,
-                                                &length)))
+    if ((status =
+             dividere_socket_last_endpoint(dividere_publisher_socket(publisher), endpoint, sizeof endpoint, &length)))
         return failed("endpoint", status);
     if ((status = dividere_subscriber_new(endpoint, NULL, &subscriber)))
         return failed("subscriber", status);

@@ -5,14 +5,12 @@
 #include <stdexcept>
 #include <string>
 
-static void check(dividere_status_t status, const char *what)
-{
+static void check(dividere_status_t status, const char *what) {
     if (status != DIVIDERE_OK)
         throw std::runtime_error(std::string(what) + ": " + dividere_last_error());
 }
 
-int main()
-{
+int main() {
     try {
         dividere_publisher_t publisher{};
         dividere_subscriber_t subscriber{};
