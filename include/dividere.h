@@ -397,6 +397,62 @@ typedef int32_t dividere_option;
 #endif // __cplusplus
 
 /**
+ * What a proxy passes on.
+ */
+enum dividere_proxy
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Requests that come to the front end, to responses and dealers that connect to the back end; and their
+     * replies (ROUTER and DEALER).
+     */
+    DIVIDERE_PROXY_REQUEST_RESPONSE = 1,
+    /**
+     * What publishers that connect to the front end publish, to subscribers that connect to the back end; and
+     * their subscriptions (XSUB and XPUB).
+     */
+    DIVIDERE_PROXY_PUBLISH_SUBSCRIBE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_proxy dividere_proxy;
+#else
+typedef int32_t dividere_proxy;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * One of the sockets of a proxy.
+ */
+enum dividere_proxy_side
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Where requests or publications come in.
+     */
+    DIVIDERE_PROXY_SIDE_FRONT = 1,
+    /**
+     * Where they go to.
+     */
+    DIVIDERE_PROXY_SIDE_BACK = 2,
+    /**
+     * Where copies of everything are published.
+     */
+    DIVIDERE_PROXY_SIDE_CAPTURE = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_proxy_side dividere_proxy_side;
+#else
+typedef int32_t dividere_proxy_side;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * A message. Owned by one thread at a time; it may go from one to another. Made once and used
  * again and again, for sending and receiving alike.
  */
@@ -660,6 +716,80 @@ typedef struct dividere_bytes_t {
     size_t len;
 } dividere_bytes_t;
 
+/**
+ * A socket to wait for, and whether there is something to receive.
+ */
+typedef struct dividere_poll_item_t {
+    /**
+     * What to wait for.
+     */
+    struct dividere_socket_t socket;
+    /**
+     * Out: 1 where a receive may work, 0 where not. Written on success only.
+     */
+    int32_t ready;
+} dividere_poll_item_t;
+
+/**
+ * Calls a function for each message that arrives at any of its sources, one after the other on one thread,
+ * its own or the caller's. Nothing ends it but stopping or closing it: what cannot be handled goes to the
+ * error handler, and a request that is left unanswered is answered with an error.
+ */
+typedef struct dividere_reactor_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_reactor_t;
+
+/**
+ * Where a message came from, as its handler is told; valid for the call.
+ */
+typedef struct dividere_delivery_t {
+    /**
+     * The reactor that calls.
+     */
+    struct dividere_reactor_t reactor;
+    /**
+     * The source, as it was added.
+     */
+    struct dividere_socket_t source;
+} dividere_delivery_t;
+
+/**
+ * Handles one message: borrowed for the call, not to be freed; dividere_message_clone keeps it. Returns OK,
+ * or what went wrong, which a requester is told (as REMOTE, with the last error of this thread, see
+ * dividere_fail) and the error handler, too. Reactor and source may be changed, stopped and closed inside.
+ */
+typedef dividere_status_t (*dividere_handler_t)(void *context,
+                                                const struct dividere_delivery_t *delivery,
+                                                struct dividere_message_t *message);
+
+/**
+ * Is told what could not be handled: DECODE for an undecodable message, NOT_FOUND for one that no handler is
+ * for, else what the handler returned; with words, and the message at fault, both valid for the call.
+ */
+typedef void (*dividere_error_handler_t)(void *context,
+                                         const struct dividere_delivery_t *delivery,
+                                         struct dividere_message_t *message,
+                                         dividere_status_t status,
+                                         const char *text);
+
+/**
+ * A function for timers, the idle hook and dividere_reactor_post; runs on the reactor's thread.
+ */
+typedef void (*dividere_task_t)(void *context, struct dividere_reactor_t reactor);
+
+/**
+ * Passes messages between two sockets, from its making to its close, on a thread of its own.
+ */
+typedef struct dividere_proxy_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_proxy_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -676,6 +806,13 @@ const char *dividere_status_name(int32_t status);
  * leave it alone. Valid until the next call on this thread that fails.
  */
 const char *dividere_last_error(void);
+
+/**
+ * Makes `text` the last error of this thread and returns `status`, so that a handler can end with
+ * `return dividere_fail(DIVIDERE_NOT_FOUND, "no such sensor")`. INVALID_ARGUMENT where `status` is
+ * none; NULL_POINTER where `text` is NULL.
+ */
+dividere_status_t dividere_fail(int32_t status, const char *text);
 
 /**
  * The version of the library that is loaded, as "3.0.0"; compare DIVIDERE_VERSION_MAJOR and the
@@ -1206,8 +1343,8 @@ struct dividere_socket_t dividere_request_socket(struct dividere_request_t reque
  * `message` is empty afterwards, on success only; the two messages are different objects.
  *
  * TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a
- * handler failed), with its text as the last error. A reply that is no envelope is no error here: the kind
- * of `reply` tells.
+ * handler failed), with its text as the last error. A reply that is no envelope is no error here: `reply`
+ * has the kind UNDECODABLE and its bytes.
  */
 dividere_status_t dividere_request_call(struct dividere_request_t request,
                                         struct dividere_message_t *message,
@@ -1364,6 +1501,160 @@ dividere_status_t dividere_dealer_recv(struct dividere_dealer_t dealer,
 dividere_status_t dividere_dealer_recv_bytes(struct dividere_dealer_t dealer,
                                              struct dividere_message_t *message,
                                              int64_t timeout_ms);
+
+/**
+ * Waits until at least one of `count` sockets may be received from, marks which in `items`, and tells how
+ * many. It is no promise: another thread may take the message first. TIMEOUT, or WOULD_BLOCK where the
+ * timeout is 0, where none is; CLOSED where one of them is closed, before or meanwhile. `ready` may be NULL.
+ */
+dividere_status_t dividere_poll(struct dividere_poll_item_t *items,
+                                size_t count,
+                                int64_t timeout_ms,
+                                size_t *ready);
+
+/**
+ * Makes a reactor without sources. It does not run yet.
+ */
+dividere_status_t dividere_reactor_new(struct dividere_reactor_t *reactor);
+
+/**
+ * Stops a reactor and lets go of its sources, handlers, timers and tasks; their destructors have run when this
+ * returns, but for the one of a callback that is under way. The sources stay open. TIMEOUT where a callback
+ * takes longer than 10 s; the reactor ends after it all the same.
+ */
+dividere_status_t dividere_reactor_close(struct dividere_reactor_t reactor);
+
+/**
+ * Receives from a subscriber, response or dealer from now on. The reactor holds a reference; to receive from
+ * the socket directly is STATE until it is removed, and closing it removes it. STATE where a reactor has it
+ * already; UNSUPPORTED for a publisher or a request.
+ */
+dividere_status_t dividere_reactor_add(struct dividere_reactor_t reactor,
+                                       struct dividere_socket_t socket);
+
+/**
+ * Receives from a source no more; a handler that is under way finishes. NOT_FOUND where it is none.
+ */
+dividere_status_t dividere_reactor_remove(struct dividere_reactor_t reactor,
+                                          struct dividere_socket_t socket);
+
+/**
+ * Calls `handler` for messages of the type `type_name` (full name), in place of the one set before; with NULL as
+ * the name, for all that no other handler is for. A NULL `handler` ends it. From any thread, at any time.
+ */
+dividere_status_t dividere_reactor_on(struct dividere_reactor_t reactor,
+                                      const char *type_name,
+                                      dividere_handler_t handler,
+                                      void *context,
+                                      dividere_destructor_t destructor);
+
+/**
+ * Calls `handler` for what cannot be handled, in place of the one set before; a NULL `handler` ends it. Without
+ * one these are lines in the log.
+ */
+dividere_status_t dividere_reactor_on_error(struct dividere_reactor_t reactor,
+                                            dividere_error_handler_t handler,
+                                            void *context,
+                                            dividere_destructor_t destructor);
+
+/**
+ * Calls `task` in `interval_ms` milliseconds, once (`repeat` 0) or again and again (1), and gives the number to
+ * cancel it with, which may be NULL. A timer that repeats has an interval above 0.
+ */
+dividere_status_t dividere_reactor_add_timer(struct dividere_reactor_t reactor,
+                                             int64_t interval_ms,
+                                             int32_t repeat,
+                                             dividere_task_t task,
+                                             void *context,
+                                             dividere_destructor_t destructor,
+                                             uint64_t *timer);
+
+/**
+ * Ends a timer. NOT_FOUND where it is over, or was cancelled before.
+ */
+dividere_status_t dividere_reactor_cancel_timer(struct dividere_reactor_t reactor, uint64_t timer);
+
+/**
+ * Calls `task` whenever no message came for `interval_ms` milliseconds, in place of the one set before; a NULL
+ * `task` ends it.
+ */
+dividere_status_t dividere_reactor_on_idle(struct dividere_reactor_t reactor,
+                                           int64_t interval_ms,
+                                           dividere_task_t task,
+                                           void *context,
+                                           dividere_destructor_t destructor);
+
+/**
+ * Runs `task` once on the reactor's thread, soon, in the order of posting; while it does not run, when it runs
+ * again. The destructor is called after it, or when the reactor is closed before.
+ */
+dividere_status_t dividere_reactor_post(struct dividere_reactor_t reactor,
+                                        dividere_task_t task,
+                                        void *context,
+                                        dividere_destructor_t destructor);
+
+/**
+ * Runs on this thread until it is stopped or closed. STATE where it runs already.
+ */
+dividere_status_t dividere_reactor_run(struct dividere_reactor_t reactor);
+
+/**
+ * Runs on a thread of its own until it is stopped or closed. `name` is the thread's name, cut by the system after
+ * 15 bytes; NULL for "dividere-react". STATE where it runs already.
+ */
+dividere_status_t dividere_reactor_start(struct dividere_reactor_t reactor,
+                                         const char *name);
+
+/**
+ * Ends the loop after the callback that is under way and waits for that; in a callback of its own it does not
+ * wait. It can run again. TIMEOUT where the callback takes longer: the loop ends after it all the same.
+ */
+dividere_status_t dividere_reactor_stop(struct dividere_reactor_t reactor,
+                                        int64_t timeout_ms);
+
+/**
+ * Makes a proxy of a kind (DIVIDERE_PROXY_REQUEST_RESPONSE or ..._PUBLISH_SUBSCRIBE) that binds to the endpoints of
+ * its front end and of its back end, each a comma-separated list (">" in front connects). With `capture`, which may
+ * be NULL, a publisher there gets the payload of every message. NULL options are the defaults; they are for all
+ * its sockets. Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_proxy_new(int32_t kind,
+                                     const char *front,
+                                     const char *back,
+                                     const char *capture,
+                                     const struct dividere_options_t *options,
+                                     struct dividere_proxy_t *proxy);
+
+/**
+ * Stops a proxy, within 50 ms, and closes its sockets: their addresses are free again when this returns.
+ */
+dividere_status_t dividere_proxy_close(struct dividere_proxy_t proxy);
+
+/**
+ * The endpoint that a side (DIVIDERE_PROXY_SIDE_FRONT and so on) is bound to, the last one where there are several;
+ * into `buffer` of `size` bytes, its whole length into `length`, which may be NULL. NOT_FOUND where it is bound to
+ * none, or where there is no capture.
+ */
+dividere_status_t dividere_proxy_last_endpoint(struct dividere_proxy_t proxy,
+                                               int32_t side,
+                                               char *buffer,
+                                               size_t size,
+                                               size_t *length);
+
+/**
+ * What a side counted so far.
+ */
+dividere_status_t dividere_proxy_statistics(struct dividere_proxy_t proxy,
+                                            int32_t side,
+                                            struct dividere_statistics_t *statistics);
+
+/**
+ * Takes the oldest event of a side's connections, or waits for one. The last 1024 are kept.
+ */
+dividere_status_t dividere_proxy_event_recv(struct dividere_proxy_t proxy,
+                                            int32_t side,
+                                            struct dividere_event_t *event,
+                                            int64_t timeout_ms);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -52,6 +52,21 @@ pub(super) unsafe fn list<'a, T>(items: *const T, count: usize, name: &str) -> R
     Ok(std::slice::from_raw_parts(items, count))
 }
 
+/// The same for what is changed.
+///
+/// # Safety
+/// `items` is NULL or points to `count` items that nobody else uses for 'a.
+pub(super) unsafe fn list_mut<'a, T>(items: *mut T, count: usize, name: &str) -> Result<&'a mut [T]> {
+    if count == 0 {
+        return Ok(&mut []);
+    }
+    if items.is_null() {
+        return Err(null(name));
+    }
+    check_extent::<T>(count, name)?;
+    Ok(std::slice::from_raw_parts_mut(items, count))
+}
+
 #[inline]
 fn check_extent<T>(count: usize, name: &str) -> Result<()> {
     match count.checked_mul(std::mem::size_of::<T>()) {

@@ -98,6 +98,18 @@ fn remember(error: &Error) -> dividere_status_t {
     error.status().code()
 }
 
+/// Makes the thread's last error an empty text, so that what is found later was said since.
+pub(super) fn forget_last_error() {
+    let _thread_is_ending = LAST_ERROR.try_with(|last| last.borrow_mut().clear());
+}
+
+/// The text of the last error, copied; None where it is empty.
+pub(super) fn last_error_text() -> Option<String> {
+    // SAFETY: a C string of this thread, copied before anything else happens on it.
+    let text = unsafe { CStr::from_ptr(last_error()) }.to_string_lossy();
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
 /// The text of the last call that failed on this thread; empty where none did.
 pub(super) fn last_error() -> *const c_char {
     const NONE: &CStr = c"";

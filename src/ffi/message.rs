@@ -10,7 +10,10 @@ use crate::messaging::message::{Message, MessageKind};
 
 /// A message. Owned by one thread at a time; it may go from one to another. Made once and used
 /// again and again, for sending and receiving alike.
-pub struct dividere_message_t(Message);
+pub struct dividere_message_t {
+    /// In truth a Message of the core; C sees only pointers to it.
+    _opaque: [u8; 0],
+}
 
 /// What a message holds.
 #[repr(i32)]
@@ -53,16 +56,20 @@ pub struct dividere_view_t {
     pub sequence: u64,
 }
 
-impl dividere_message_t {
-    pub(super) fn inner(&mut self) -> &mut Message {
-        &mut self.0
-    }
+/// A message of ours, lent to the host for the time of a callback.
+pub(super) fn lend(message: &mut Message) -> *mut dividere_message_t {
+    std::ptr::from_mut(message).cast()
 }
 
 /// The message behind a pointer.
 #[inline]
 pub(super) unsafe fn message<'a>(message: *mut dividere_message_t) -> Result<&'a mut Message> {
-    object_mut(message, "message").map(dividere_message_t::inner)
+    object_mut(message.cast(), "message")
+}
+
+/// The same where it is only looked at.
+unsafe fn message_ref<'a>(message: *const dividere_message_t) -> Result<&'a Message> {
+    object(message.cast(), "message")
 }
 
 /// Two messages of one call, which have to be two.
@@ -77,7 +84,7 @@ pub(super) unsafe fn two_messages<'a>(
             format!("message and {name_of_other} are one object"),
         ));
     }
-    Ok((message(one)?, object_mut(other, name_of_other)?.inner()))
+    Ok((message(one)?, object_mut(other.cast(), name_of_other)?))
 }
 
 /// Makes an empty message, to prepare for sending or to receive into. End it with
@@ -99,7 +106,7 @@ pub unsafe extern "C" fn dividere_message_new(message: *mut *mut dividere_messag
 pub unsafe extern "C" fn dividere_message_free(message: *mut dividere_message_t) {
     guard_closing(|| {
         if !message.is_null() {
-            drop(Box::from_raw(message));
+            drop(Box::from_raw(message.cast::<Message>()));
         }
         Ok(())
     });
@@ -114,7 +121,7 @@ pub unsafe extern "C" fn dividere_message_clone(
 ) -> dividere_status_t {
     guard(|| {
         let mut place = place_or_none(copy, std::ptr::null_mut(), "copy")?;
-        give(&mut place, object_mut(message, "message")?.0.try_clone()?);
+        give(&mut place, self::message(message)?.try_clone()?);
         Ok(())
     })
 }
@@ -202,7 +209,7 @@ pub unsafe extern "C" fn dividere_message_view(
 ) -> dividere_status_t {
     guard(|| {
         let mut place = place(view, "view")?;
-        let message = &object(message, "message")?.0;
+        let message = message_ref(message)?;
         let (type_name, payload, bytes) = (message.type_name().unwrap_or(""), message.payload(), message.bytes());
         place.set(dividere_view_t {
             kind: message.kind() as i32,
@@ -224,8 +231,8 @@ pub unsafe extern "C" fn dividere_message_view(
 /// where an argument is NULL.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_message_is(message: *const dividere_message_t, type_name: *const c_char) -> i32 {
-    guard_value(0, || match (object(message, "message"), text(type_name, "type_name")) {
-        (Ok(message), Ok(name)) => i32::from(message.0.type_name() == Some(name)),
+    guard_value(0, || match (message_ref(message), text(type_name, "type_name")) {
+        (Ok(message), Ok(name)) => i32::from(message.type_name() == Some(name)),
         _ => 0,
     })
 }
@@ -258,7 +265,7 @@ pub unsafe extern "C" fn dividere_message_route(
     guard(|| {
         let mut data = place_or_none(data, std::ptr::null(), "data")?;
         let mut len = place(len, "len")?;
-        let route = object(message, "message")?.0.route();
+        let route = message_ref(message)?.route();
         let frame = route
             .get(index)
             .ok_or_else(|| Error::new(Status::NotFound, format!("frame {index} of a route of {}", route.len())))?;
@@ -310,7 +317,7 @@ pub(super) fn failure(status: i32) -> Result<Status> {
 }
 
 fn give(place: &mut Place<'_, *mut dividere_message_t>, message: Message) {
-    place.set(Box::into_raw(Box::new(dividere_message_t(message))));
+    place.set(Box::into_raw(Box::new(message)).cast());
 }
 
 #[cfg(test)]

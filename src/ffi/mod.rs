@@ -59,3 +59,8 @@ pub mod request;
 pub mod response;
 
 pub mod dealer;
+
+pub mod poll;
+pub mod reactor;
+
+pub mod proxy;

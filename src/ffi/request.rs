@@ -57,8 +57,8 @@ pub extern "C" fn dividere_request_socket(request: dividere_request_t) -> divide
 /// `message` is empty afterwards, on success only; the two messages are different objects.
 ///
 /// TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a
-/// handler failed), with its text as the last error. A reply that is no envelope is no error here: the kind
-/// of `reply` tells.
+/// handler failed), with its text as the last error. A reply that is no envelope is no error here: `reply`
+/// has the kind UNDECODABLE and its bytes.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_request_call(
     request: dividere_request_t,

@@ -13,6 +13,7 @@ use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::events::{Event, EventCallback};
+use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
 use crate::messaging::message::Message;
 
@@ -180,23 +181,7 @@ pub unsafe extern "C" fn dividere_socket_statistics(
 ) -> dividere_status_t {
     guard(|| {
         let mut place = place(statistics, "statistics")?;
-        let now = find_socket(socket.id)?.statistics()?;
-        place.set(dividere_statistics_t {
-            messages_in: now.messages_in,
-            messages_out: now.messages_out,
-            bytes_in: now.bytes_in,
-            bytes_out: now.bytes_out,
-            dropped_queue_full: now.dropped_queue_full,
-            dropped_stale: now.dropped_stale,
-            dropped_malformed: now.dropped_malformed,
-            dropped_unrouted: now.dropped_unrouted,
-            decode_errors: now.decode_errors,
-            events_lost: now.events_lost,
-            reconnects: now.reconnects,
-            peers: now.peers,
-            subscribers: now.subscribers,
-            reserved: [0; 7],
-        });
+        place.set(statistics_for_c(&find_socket(socket.id)?.statistics()?));
         Ok(())
     })
 }
@@ -341,7 +326,27 @@ pub extern "C" fn dividere_socket_close(socket: dividere_socket_t) -> dividere_s
     guard_closing(|| close_socket(socket.id))
 }
 
-fn flag(value: i32, name: &str) -> Result<bool> {
+pub(super) fn statistics_for_c(now: &Statistics) -> dividere_statistics_t {
+    dividere_statistics_t {
+        messages_in: now.messages_in,
+        messages_out: now.messages_out,
+        bytes_in: now.bytes_in,
+        bytes_out: now.bytes_out,
+        dropped_queue_full: now.dropped_queue_full,
+        dropped_stale: now.dropped_stale,
+        dropped_malformed: now.dropped_malformed,
+        dropped_unrouted: now.dropped_unrouted,
+        decode_errors: now.decode_errors,
+        events_lost: now.events_lost,
+        reconnects: now.reconnects,
+        peers: now.peers,
+        subscribers: now.subscribers,
+        reserved: [0; 7],
+    }
+}
+
+/// A switch: 0 or 1.
+pub(super) fn flag(value: i32, name: &str) -> Result<bool> {
     match value {
         0 => Ok(false),
         1 => Ok(true),

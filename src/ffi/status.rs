@@ -2,8 +2,8 @@
 
 use std::ffi::c_char;
 
-use super::guard::{guard_value, last_error};
-use crate::error::Status;
+use super::guard::{guard, guard_value, last_error};
+use crate::error::{Error, Status};
 
 /// The outcome of a call: DIVIDERE_OK (0), or one of the other constants of enum dividere_status,
 /// which are positive. A later version may return numbers that this header does not have.
@@ -28,6 +28,17 @@ pub extern "C" fn dividere_status_name(status: i32) -> *const c_char {
 #[no_mangle]
 pub extern "C" fn dividere_last_error() -> *const c_char {
     last_error()
+}
+
+/// Makes `text` the last error of this thread and returns `status`, so that a handler can end with
+/// `return dividere_fail(DIVIDERE_NOT_FOUND, "no such sensor")`. INVALID_ARGUMENT where `status` is
+/// none; NULL_POINTER where `text` is NULL.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_fail(status: i32, text: *const c_char) -> dividere_status_t {
+    guard(|| {
+        let text = super::bytes::text(text, "text")?;
+        Err(Error::new(super::message::failure(status)?, text.to_owned()))
+    })
 }
 
 /// The names once more, as C reads them.

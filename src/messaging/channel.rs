@@ -52,6 +52,11 @@ pub trait Channel: Send + Sync {
         }
     }
 
+    /// Whether a reactor can receive from it, by `recv_reserved`.
+    fn suits_a_reactor(&self) -> bool {
+        false
+    }
+
     /// For the reactor that reserved the channel's only socket: one message without waiting.
     fn recv_reserved(&self, _message: &mut Message) -> Result<()> {
         Err(Error::new(

@@ -104,6 +104,10 @@ impl Channel for Dealer {
         Ok(())
     }
 
+    fn suits_a_reactor(&self) -> bool {
+        true
+    }
+
     fn recv_reserved(&self, message: &mut Message) -> Result<()> {
         let mut frames = Vec::new();
         recv_frames_reserved(&self.socket, &mut frames)?;

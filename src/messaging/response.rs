@@ -140,6 +140,10 @@ impl Channel for Response {
         decoded
     }
 
+    fn suits_a_reactor(&self) -> bool {
+        true
+    }
+
     fn recv_reserved(&self, message: &mut Message) -> Result<()> {
         let mut frames = Vec::new();
         loop {

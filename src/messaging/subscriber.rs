@@ -208,6 +208,10 @@ impl Channel for Subscriber {
         }
     }
 
+    fn suits_a_reactor(&self) -> bool {
+        true
+    }
+
     fn recv_reserved(&self, message: &mut Message) -> Result<()> {
         loop {
             recv_single_reserved(&self.socket, message)?;

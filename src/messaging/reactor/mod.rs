@@ -109,16 +109,12 @@ impl Reactor {
     pub fn add(&self, channel: &Arc<dyn Channel>, tag: u64) -> Result<()> {
         self.check()?;
         let sockets = channel.sockets();
-        let [socket] = sockets.as_slice() else {
+        let (true, [socket]) = (channel.suits_a_reactor(), sockets.as_slice()) else {
             return Err(Error::new(
                 Status::Unsupported,
                 format!("a {} cannot be added to a reactor", channel.role()),
             ));
         };
-        // Tells whether the role can be received from like this.
-        if channel.role() == "publisher" {
-            return Err(Error::new(Status::Unsupported, "a publisher receives nothing"));
-        }
         socket.reserve()?;
         let added = socket.fd().and_then(|fd| {
             let source = Arc::new(Source {
