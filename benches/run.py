@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Runs every library in turns and prints tables of ratios to raw libzmq; writes JSON with --json FILE.
+
+Each cell is the median of the ratios of alternating runs: ours, theirs, ours, ... so that whatever else the machine
+does hits both. Throughput: messages per second from the first received to the last. Round trip: p50 and p99.
+Both sides have libzmq's own high-water marks, senders wait where a queue is full. Build first: scripts/bench.sh.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+
+TRANSPORTS = ("tcp", "ipc", "inproc")
+SIZES = (64, 1024, 65536, 1048576)
+# Enough for about half a second each, and no more than a machine has memory for.
+COUNTS = {64: 1_000_000, 1024: 300_000, 65536: 15_000, 1048576: 1_000}
+ROUND_TRIPS = {64: 10_000, 1024: 10_000, 65536: 3_000, 1048576: 300}
+LIMIT_S = 120
+
+
+class Program:
+    """One library in one form: how it is started, and the frames that it is to be compared with."""
+
+    def __init__(self, name, command, against=None, target=None, target_latency=None):
+        self.name, self.command, self.against = name, command, against
+        self.target, self.target_latency = target, target_latency
+
+    def exists(self):
+        return os.access(self.command[0], os.X_OK)
+
+    def frame(self, size):
+        """The size on the wire of a payload of SIZE bytes."""
+        if self.command[-1] != "typed":
+            return size
+        done = subprocess.run([*self.command, "frame", "-", str(size), "0"], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+
+def endpoint(transport, folder, serial):
+    if transport == "tcp":
+        return "tcp://127.0.0.1:*"
+    if transport == "ipc":
+        return f"ipc://{folder}/{serial}"
+    return f"inproc://bench-{serial}"
+
+
+class Runner:
+    def __init__(self, folder):
+        self.folder, self.serial = folder, 0
+
+    def pair(self, program, first, second, transport, size, count):
+        self.serial += 1
+        at = endpoint(transport, self.folder, self.serial)
+        if transport == "inproc":
+            command = [*program.command, "both", at, str(size), str(count)]
+            return subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
+        server = subprocess.Popen([*program.command, first, at, str(size), str(count)], stdout=subprocess.PIPE, text=True)
+        try:
+            bound = server.stdout.readline().strip()
+            command = [*program.command, second, bound, str(size), str(count)]
+            out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S).stdout
+            if server.wait(LIMIT_S) != 0:
+                raise RuntimeError(f"{program.name} {first} failed")
+            return out
+        finally:
+            server.kill()
+            server.wait()
+            server.stdout.close()
+
+    def throughput(self, program, transport, size, count):
+        return count * 1e9 / int(self.pair(program, "send", "recv", transport, size, count))
+
+    def round_trip(self, program, transport, size, count):
+        times = sorted(int(t) for t in self.pair(program, "pong", "ping", transport, size, count).split())
+        return times[len(times) // 2] / 1000, times[len(times) * 99 // 100] / 1000
+
+
+def programs(build, target):
+    raw = [f"{target}/dividere-bench", "raw"]
+    c, cpp = f"{build}/benches/bench_c", f"{build}/benches/"
+    return [
+        Program("raw libzmq", raw),
+        Program("Rust API", [f"{target}/dividere-bench", "rust"], "raw libzmq", 0.95, 1.05),
+        Program("C ABI, bytes", [c, "bytes"], "raw libzmq", 0.95, 1.05),
+        Program("C ABI, typed", [c, "typed"], "raw libzmq", 0.95, 1.05),
+        Program("raw libzmq + protobuf", [cpp + "bench_raw_cpp"]),
+        Program("C++", [cpp + "bench_cpp"], "raw libzmq + protobuf", 0.95, 1.05),
+        Program("cppzmq + envelope by hand", [cpp + "bench_by_hand"]),
+        Program("C++ to by hand", [cpp + "bench_cpp"], "cppzmq + envelope by hand", 1.0),
+    ]
+
+
+def compare(runner, program, other, transport, size, runs, scale):
+    count = max(100, int(COUNTS[size] * scale))
+    frame = program.frame(size)
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(runner.throughput(program, transport, size, count))
+        theirs.append(runner.throughput(other, transport, frame, count))
+    return {
+        "kind": "throughput", "program": program.name, "against": other.name, "transport": transport, "size": size,
+        "ours": statistics.median(ours), "theirs": statistics.median(theirs),
+        "ratio": statistics.median(a / b for a, b in zip(ours, theirs)), "target": program.target,
+    }
+
+
+def compare_latency(runner, program, other, transport, size, runs, scale):
+    count = max(100, int(ROUND_TRIPS[size] * scale))
+    frame = program.frame(size)
+    pairs = [(runner.round_trip(program, transport, size, count), runner.round_trip(other, transport, frame, count))
+             for _ in range(runs)]
+    return {
+        "kind": "round trip", "program": program.name, "against": other.name, "transport": transport, "size": size,
+        "ours": statistics.median(a[0] for a, _ in pairs), "theirs": statistics.median(b[0] for _, b in pairs),
+        "p99": statistics.median(a[1] for a, _ in pairs), "their_p99": statistics.median(b[1] for _, b in pairs),
+        "ratio": statistics.median(a[0] / b[0] for a, b in pairs), "target": program.target_latency,
+    }
+
+
+def show(row):
+    unit = "msg/s" if row["kind"] == "throughput" else "us"
+    digits = 0 if unit == "msg/s" else 1
+    reached = ""
+    if row["target"] is not None:
+        good = row["ratio"] >= row["target"] if unit == "msg/s" else row["ratio"] <= row["target"]
+        reached = f"target {row['target']}" + ("" if good else "  MISSED")
+    p99 = f"  p99 {row['p99']:.0f}/{row['their_p99']:.0f}" if "p99" in row else ""
+    print(f"{row['kind']:<11}{row['program']:<16}{row['transport']:<8}{row['size']:>8} B"
+          f"{row['ours']:>14,.{digits}f}{row['theirs']:>14,.{digits}f} {unit:<6}{row['ratio']:>7.3f} of "
+          f"{row['against']}{p99}  {reached}", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", required=True, help="CMake's build folder, with benches/ in it")
+    parser.add_argument("--target", required=True, help="cargo's folder with dividere-bench in it")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the usual number of messages")
+    parser.add_argument("--only", default="", help="part of a program's name")
+    parser.add_argument("--transports", default=",".join(TRANSPORTS))
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--json")
+    arguments = parser.parse_args()
+    known = {program.name: program for program in programs(arguments.build, arguments.target)}
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="dividere-bench-") as folder:
+        runner = Runner(folder)
+        for program in known.values():
+            if program.against is None or arguments.only not in program.name:
+                continue
+            other = known[program.against]
+            missing = [p.name for p in (program, other) if not p.exists()]
+            if missing:
+                print(f"left out: {program.name}: {', '.join(missing)} was not built", flush=True)
+                continue
+            for transport in arguments.transports.split(","):
+                for size in map(int, arguments.sizes.split(",")):
+                    rows.append(compare(runner, program, other, transport, size, arguments.runs, arguments.scale))
+                    show(rows[-1])
+                    if transport != "inproc" and program.target_latency is not None:
+                        rows.append(compare_latency(runner, program, other, transport, size, arguments.runs, arguments.scale))
+                        show(rows[-1])
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as out:
+            json.dump(rows, out, indent=1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Builds the benchmark programs in release mode and runs them in turns: scripts/bench.sh [arguments of benches/run.py].
+# Needs a quiet machine, or many runs: only ratios of alternating runs are compared.
+set -eu
+cd "$(dirname "$0")/.."
+build=build/bench
+target=$build/cargo
+jobs=${JOBS:-2}
+cargo build --release --locked -p dividere-bench --target-dir "$target"
+# The libzmq and libsodium that were just built, for the C++ program that is compared with.
+zmq=$(find "$target/release/build" -name libzmq.a -printf '%h\n' | head -n 1)
+sodium=$(find "$target/release/build" -name libsodium.a -printf '%h\n' | head -n 1)
+include=$(find "$target/release/build" -path '*zmq*' -name zmq.h -printf '%h\n' | head -n 1)
+cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDIVIDERE_BUILD_BENCHMARKS=ON \
+  -DDIVIDERE_BENCH_ZMQ="$PWD/$zmq" -DDIVIDERE_BENCH_SODIUM="$PWD/$sodium" \
+  -DDIVIDERE_BENCH_ZMQ_INCLUDE="$PWD/$include" >"$build/configure.log"
+cmake --build "$build" -j "$jobs" >"$build/make.log" 2>&1 || { tail -n 40 "$build/make.log"; exit 1; }
+exec python3 benches/run.py --build "$build" --target "$target/release" "$@"
