@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Runs every library in turns and prints tables of ratios to raw libzmq; writes JSON with --json FILE.
 
-Each cell is the median of the ratios of alternating runs: ours, theirs, ours, ... so that whatever else the machine
-does hits both. Throughput: messages per second from the first received to the last. Round trip: p50 and p99.
-Both sides have libzmq's own high-water marks, senders wait where a queue is full. Build first: scripts/bench.sh.
+Each cell is the median of the ratios of alternating runs: ours, theirs, ours, ... so that
+whatever else the machine does hits both. Throughput: messages per second from the first
+received to the last. Round trip: p50 and p99. Both sides have libzmq's own high-water marks,
+senders wait where a queue is full. Build first: scripts/bench.sh.
 """
 
 import argparse
@@ -36,7 +37,9 @@ class Program:
         """The size on the wire of a payload of SIZE bytes."""
         if self.command[-1] != "typed":
             return size
-        done = subprocess.run([*self.command, "frame", "-", str(size), "0"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [*self.command, "frame", "-", str(size), "0"], capture_output=True, text=True, check=True
+        )
         return int(done.stdout)
 
 
@@ -58,11 +61,15 @@ class Runner:
         if transport == "inproc":
             command = [*program.command, "both", at, str(size), str(count)]
             return subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT_S).stdout
-        server = subprocess.Popen([*program.command, first, at, str(size), str(count)], stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(
+            [*program.command, first, at, str(size), str(count)], stdout=subprocess.PIPE, text=True
+        )
         try:
             bound = server.stdout.readline().strip()
             command = [*program.command, second, bound, str(size), str(count)]
-            out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S).stdout
+            out = subprocess.run(
+                command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S
+            ).stdout
             if server.wait(LIMIT_S) != 0:
                 raise RuntimeError(f"{program.name} {first} failed")
             return out
@@ -102,22 +109,40 @@ def compare(runner, program, other, transport, size, runs, scale):
         ours.append(runner.throughput(program, transport, size, count))
         theirs.append(runner.throughput(other, transport, frame, count))
     return {
-        "kind": "throughput", "program": program.name, "against": other.name, "transport": transport, "size": size,
-        "ours": statistics.median(ours), "theirs": statistics.median(theirs),
-        "ratio": statistics.median(a / b for a, b in zip(ours, theirs)), "target": program.target,
+        "kind": "throughput",
+        "program": program.name,
+        "against": other.name,
+        "transport": transport,
+        "size": size,
+        "ours": statistics.median(ours),
+        "theirs": statistics.median(theirs),
+        "ratio": statistics.median(a / b for a, b in zip(ours, theirs)),
+        "target": program.target,
     }
 
 
 def compare_latency(runner, program, other, transport, size, runs, scale):
     count = max(100, int(ROUND_TRIPS[size] * scale))
     frame = program.frame(size)
-    pairs = [(runner.round_trip(program, transport, size, count), runner.round_trip(other, transport, frame, count))
-             for _ in range(runs)]
+    pairs = [
+        (
+            runner.round_trip(program, transport, size, count),
+            runner.round_trip(other, transport, frame, count),
+        )
+        for _ in range(runs)
+    ]
     return {
-        "kind": "round trip", "program": program.name, "against": other.name, "transport": transport, "size": size,
-        "ours": statistics.median(a[0] for a, _ in pairs), "theirs": statistics.median(b[0] for _, b in pairs),
-        "p99": statistics.median(a[1] for a, _ in pairs), "their_p99": statistics.median(b[1] for _, b in pairs),
-        "ratio": statistics.median(a[0] / b[0] for a, b in pairs), "target": program.target_latency,
+        "kind": "round trip",
+        "program": program.name,
+        "against": other.name,
+        "transport": transport,
+        "size": size,
+        "ours": statistics.median(a[0] for a, _ in pairs),
+        "theirs": statistics.median(b[0] for _, b in pairs),
+        "p99": statistics.median(a[1] for a, _ in pairs),
+        "their_p99": statistics.median(b[1] for _, b in pairs),
+        "ratio": statistics.median(a[0] / b[0] for a, b in pairs),
+        "target": program.target_latency,
     }
 
 
@@ -129,9 +154,12 @@ def show(row):
         good = row["ratio"] >= row["target"] if unit == "msg/s" else row["ratio"] <= row["target"]
         reached = f"target {row['target']}" + ("" if good else "  MISSED")
     p99 = f"  p99 {row['p99']:.0f}/{row['their_p99']:.0f}" if "p99" in row else ""
-    print(f"{row['kind']:<11}{row['program']:<16}{row['transport']:<8}{row['size']:>8} B"
-          f"{row['ours']:>14,.{digits}f}{row['theirs']:>14,.{digits}f} {unit:<6}{row['ratio']:>7.3f} of "
-          f"{row['against']}{p99}  {reached}", flush=True)
+    print(
+        f"{row['kind']:<11}{row['program']:<16}{row['transport']:<8}{row['size']:>8} B"
+        f"{row['ours']:>14,.{digits}f}{row['theirs']:>14,.{digits}f} {unit:<6}{row['ratio']:>7.3f} of "
+        f"{row['against']}{p99}  {reached}",
+        flush=True,
+    )
 
 
 def main():
@@ -159,10 +187,16 @@ def main():
                 continue
             for transport in arguments.transports.split(","):
                 for size in map(int, arguments.sizes.split(",")):
-                    rows.append(compare(runner, program, other, transport, size, arguments.runs, arguments.scale))
+                    rows.append(
+                        compare(runner, program, other, transport, size, arguments.runs, arguments.scale)
+                    )
                     show(rows[-1])
                     if transport != "inproc" and program.target_latency is not None:
-                        rows.append(compare_latency(runner, program, other, transport, size, arguments.runs, arguments.scale))
+                        rows.append(
+                            compare_latency(
+                                runner, program, other, transport, size, arguments.runs, arguments.scale
+                            )
+                        )
                         show(rows[-1])
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as out:

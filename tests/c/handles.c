@@ -5,10 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void a_closed_handle_stays_closed(void)
-{
+static void a_closed_handle_stays_closed(void) {
     char endpoint[128], text[128] = "before";
-    dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint), next = { 0 };
+    dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint), next = {0};
     dividere_socket_t socket = dividere_publisher_socket(publisher);
     size_t count = 77;
 
@@ -31,8 +30,7 @@ static void a_closed_handle_stays_closed(void)
     CHECK_OK(dividere_publisher_close(next));
 }
 
-static void a_handle_of_another_kind_is_refused_and_unharmed(void)
-{
+static void a_handle_of_another_kind_is_refused_and_unharmed(void) {
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber;
@@ -42,8 +40,7 @@ static void a_handle_of_another_kind_is_refused_and_unharmed(void)
 
     subscriber.id = publisher.id;
     reactor.id = publisher.id;
-    CHECK_SAYS(DIVIDERE_INVALID_ARGUMENT, "publisher",
-               dividere_subscriber_recv(subscriber, message, 0));
+    CHECK_SAYS(DIVIDERE_INVALID_ARGUMENT, "publisher", dividere_subscriber_recv(subscriber, message, 0));
     CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_subscriber_close(subscriber));
     CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_reactor_run(reactor));
     CHECK_OK(dividere_publisher_send_bytes(publisher, "a", 1));
@@ -57,13 +54,16 @@ static void a_handle_of_another_kind_is_refused_and_unharmed(void)
     dividere_message_free(message);
 }
 
-static void none_and_nonsense_are_no_handles(void)
-{
-    const uint64_t nonsense[] = { 1, 77, UINT64_C(0x0100000000000000), UINT64_C(0x01ffffff00000001),
-                                  UINT64_C(0x0100000000000063), UINT64_C(0xff00000000000001),
-                                  UINT64_MAX };
-    dividere_publisher_t publisher = { 0 };
-    dividere_socket_t socket = { 0 };
+static void none_and_nonsense_are_no_handles(void) {
+    const uint64_t nonsense[] = {1,
+                                 77,
+                                 UINT64_C(0x0100000000000000),
+                                 UINT64_C(0x01ffffff00000001),
+                                 UINT64_C(0x0100000000000063),
+                                 UINT64_C(0xff00000000000001),
+                                 UINT64_MAX};
+    dividere_publisher_t publisher = {0};
+    dividere_socket_t socket = {0};
     size_t i;
 
     CHECK_IS(DIVIDERE_CLOSED, dividere_publisher_send_bytes(publisher, "a", 1));
@@ -79,17 +79,15 @@ static void none_and_nonsense_are_no_handles(void)
     }
 }
 
-static void a_failed_constructor_leaves_none(void)
-{
-    dividere_publisher_t publisher = { 77 };
-    dividere_subscriber_t subscriber = { 77 };
-    const char *types[] = { "acme.A", NULL };
+static void a_failed_constructor_leaves_none(void) {
+    dividere_publisher_t publisher = {77};
+    dividere_subscriber_t subscriber = {77};
+    const char *types[] = {"acme.A", NULL};
 
-    CHECK_SAYS(DIVIDERE_ENDPOINT, "nowhere",
-               dividere_publisher_new("nowhere", NO_OPTIONS, &publisher));
+    CHECK_SAYS(DIVIDERE_ENDPOINT, "nowhere", dividere_publisher_new("nowhere", NO_OPTIONS, &publisher));
     CHECK(publisher.id == 0);
-    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_subscriber_new_for_types("tcp://127.0.0.1:9", types, 2,
-                                                                      NO_OPTIONS, &subscriber));
+    CHECK_IS(DIVIDERE_NULL_POINTER,
+             dividere_subscriber_new_for_types("tcp://127.0.0.1:9", types, 2, NO_OPTIONS, &subscriber));
     CHECK(subscriber.id == 0);
 }
 
@@ -98,8 +96,7 @@ struct blocked {
     int32_t status;
 };
 
-static void *receive_for_ever(void *context)
-{
+static void *receive_for_ever(void *context) {
     struct blocked *blocked = (struct blocked *)context;
     dividere_message_t *message = check_message();
     blocked->status = dividere_subscriber_recv(blocked->subscriber, message, -1);
@@ -107,8 +104,7 @@ static void *receive_for_ever(void *context)
     return NULL;
 }
 
-static void closing_wakes_whoever_is_blocked(void)
-{
+static void closing_wakes_whoever_is_blocked(void) {
     enum { THREADS = 4, ROUNDS = 50 };
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
@@ -131,19 +127,17 @@ static void closing_wakes_whoever_is_blocked(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-static void *close_it(void *context)
-{
+static void *close_it(void *context) {
     dividere_publisher_t publisher;
     publisher.id = *(const uint64_t *)context;
     return dividere_publisher_close(publisher) == DIVIDERE_OK ? context : NULL;
 }
 
-static void one_of_several_closers_wins(void)
-{
+static void one_of_several_closers_wins(void) {
     enum { THREADS = 4, ROUNDS = 50 };
     int round, i;
     for (round = 0; round < ROUNDS; round++) {
-        dividere_publisher_t publisher = { 0 };
+        dividere_publisher_t publisher = {0};
         pthread_t threads[THREADS];
         int winners = 0;
         CHECK_OK(dividere_publisher_new("inproc://closers", NO_OPTIONS, &publisher));
@@ -159,12 +153,11 @@ static void one_of_several_closers_wins(void)
     }
 }
 
-static void a_child_is_told_that_a_handle_is_its_parents(void)
-{
+static void a_child_is_told_that_a_handle_is_its_parents(void) {
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
-    dividere_reactor_t reactor = { 0 };
+    dividere_reactor_t reactor = {0};
     dividere_message_t *message = check_message();
     pid_t child;
     int status = 0;
@@ -202,8 +195,7 @@ static void a_child_is_told_that_a_handle_is_its_parents(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-static void shutdown_closes_all_and_new_ones_can_be_made(void)
-{
+static void shutdown_closes_all_and_new_ones_can_be_made(void) {
     char endpoint[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     CHECK_IS(DIVIDERE_STATE, dividere_configure(NO_OPTIONS));
@@ -215,11 +207,7 @@ static void shutdown_closes_all_and_new_ones_can_be_made(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-CHECK_MAIN(TEST(a_closed_handle_stays_closed),
-           TEST(a_handle_of_another_kind_is_refused_and_unharmed),
-           TEST(none_and_nonsense_are_no_handles),
-           TEST(a_failed_constructor_leaves_none),
-           TEST(closing_wakes_whoever_is_blocked),
-           TEST(one_of_several_closers_wins),
-           TEST(a_child_is_told_that_a_handle_is_its_parents),
-           TEST(shutdown_closes_all_and_new_ones_can_be_made))
+CHECK_MAIN(TEST(a_closed_handle_stays_closed), TEST(a_handle_of_another_kind_is_refused_and_unharmed),
+           TEST(none_and_nonsense_are_no_handles), TEST(a_failed_constructor_leaves_none),
+           TEST(closing_wakes_whoever_is_blocked), TEST(one_of_several_closers_wins),
+           TEST(a_child_is_told_that_a_handle_is_its_parents), TEST(shutdown_closes_all_and_new_ones_can_be_made))

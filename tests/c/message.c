@@ -1,8 +1,7 @@
 /* The life of a message, and the envelope on its own. */
 #include "check.h"
 
-static void a_message_goes_from_empty_to_prepared_and_back(void)
-{
+static void a_message_goes_from_empty_to_prepared_and_back(void) {
     dividere_message_t *message = check_message();
     dividere_view_t view = check_view(message);
     void *place = NULL;
@@ -21,12 +20,10 @@ static void a_message_goes_from_empty_to_prepared_and_back(void)
     CHECK(view.bytes_len > 3 && memcmp((const char *)view.bytes + view.bytes_len - 3, "abc", 3) == 0);
 
     /* What does not work leaves it as it was. */
-    CHECK_SAYS(DIVIDERE_INVALID_ARGUMENT, "9 lives",
-               dividere_message_prepare(message, "9 lives", 3, &place));
+    CHECK_SAYS(DIVIDERE_INVALID_ARGUMENT, "9 lives", dividere_message_prepare(message, "9 lives", 3, &place));
     CHECK(place == NULL);
     CHECK_IS(DIVIDERE_TOO_LARGE, dividere_message_prepare(message, reading, SIZE_MAX, &place));
-    CHECK_IS(DIVIDERE_TOO_LARGE,
-             dividere_message_prepare(message, reading, (size_t)INT32_MAX, &place));
+    CHECK_IS(DIVIDERE_TOO_LARGE, dividere_message_prepare(message, reading, (size_t)INT32_MAX, &place));
     check_holds(message, reading, "abc");
 
     CHECK_OK(dividere_message_prepare(message, reading, 0, &place));
@@ -46,8 +43,7 @@ static void a_message_goes_from_empty_to_prepared_and_back(void)
     dividere_message_free(NULL);
 }
 
-static void a_clone_has_a_life_of_its_own(void)
-{
+static void a_clone_has_a_life_of_its_own(void) {
     dividere_message_t *message = check_message(), *copy = NULL;
     char large[4096];
     memset(large, 'l', sizeof large - 1);
@@ -67,8 +63,7 @@ static void a_clone_has_a_life_of_its_own(void)
     dividere_message_free(copy);
 }
 
-static void received_bytes_can_be_decoded_later(void)
-{
+static void received_bytes_can_be_decoded_later(void) {
     unsigned char envelope[256];
     size_t size = 0, len = 0;
     dividere_message_t *message = check_message();
@@ -87,8 +82,7 @@ static void received_bytes_can_be_decoded_later(void)
     dividere_message_free(message);
 }
 
-static void an_envelope_goes_only_where_it_fits(void)
-{
+static void an_envelope_goes_only_where_it_fits(void) {
     unsigned char buffer[64];
     size_t size = 77, len = 77;
     CHECK_OK(dividere_envelope_size("A", 2, &size));
@@ -103,8 +97,7 @@ static void an_envelope_goes_only_where_it_fits(void)
 }
 
 /* The string that follows "key": " from `text` on; returns where it ends. */
-static const char *json_string(const char *text, const char *key, char *value, size_t size)
-{
+static const char *json_string(const char *text, const char *key, char *value, size_t size) {
     char quoted[64];
     const char *begin, *end;
     snprintf(quoted, sizeof quoted, "\"%s\": \"", key);
@@ -120,8 +113,7 @@ static const char *json_string(const char *text, const char *key, char *value, s
     return end;
 }
 
-static size_t from_hex(const char *hex, unsigned char *bytes)
-{
+static size_t from_hex(const char *hex, unsigned char *bytes) {
     size_t i, len = strlen(hex) / 2;
     for (i = 0; i < len; i++) {
         unsigned int byte;
@@ -133,8 +125,7 @@ static size_t from_hex(const char *hex, unsigned char *bytes)
 
 enum { MOST = 1 << 22 };
 
-static void envelopes_of_dividere_2_2_0_are_read_and_written(void)
-{
+static void envelopes_of_dividere_2_2_0_are_read_and_written(void) {
     char *text = (char *)malloc(MOST), *hex = (char *)malloc(MOST), class_name[512], name[512];
     unsigned char *payload = (unsigned char *)malloc(MOST), *envelope = (unsigned char *)malloc(MOST);
     unsigned char *ours = (unsigned char *)malloc(MOST);
@@ -181,8 +172,6 @@ static void envelopes_of_dividere_2_2_0_are_read_and_written(void)
     free(ours);
 }
 
-CHECK_MAIN(TEST(a_message_goes_from_empty_to_prepared_and_back),
-           TEST(a_clone_has_a_life_of_its_own),
-           TEST(received_bytes_can_be_decoded_later),
-           TEST(an_envelope_goes_only_where_it_fits),
+CHECK_MAIN(TEST(a_message_goes_from_empty_to_prepared_and_back), TEST(a_clone_has_a_life_of_its_own),
+           TEST(received_bytes_can_be_decoded_later), TEST(an_envelope_goes_only_where_it_fits),
            TEST(envelopes_of_dividere_2_2_0_are_read_and_written))

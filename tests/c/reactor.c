@@ -14,15 +14,13 @@ struct context {
     dividere_message_t *kept;
 };
 
-static void context_init(struct context *context)
-{
+static void context_init(struct context *context) {
     memset(context, 0, sizeof *context);
     CHECK(pthread_mutex_init(&context->mutex, NULL) == 0);
     CHECK(pthread_cond_init(&context->changed, NULL) == 0);
 }
 
-static void context_call(struct context *context, int32_t status, const char *text)
-{
+static void context_call(struct context *context, int32_t status, const char *text) {
     CHECK(pthread_mutex_lock(&context->mutex) == 0);
     CHECK(context->ends == 0);
     context->calls++;
@@ -32,8 +30,7 @@ static void context_call(struct context *context, int32_t status, const char *te
     CHECK(pthread_mutex_unlock(&context->mutex) == 0);
 }
 
-static void context_end(void *pointer)
-{
+static void context_end(void *pointer) {
     struct context *context = (struct context *)pointer;
     CHECK(pthread_mutex_lock(&context->mutex) == 0);
     context->ends++;
@@ -42,8 +39,7 @@ static void context_end(void *pointer)
 }
 
 /* Waits until it was called so often, and ended so often. ctest has the deadline. */
-static void context_wait(struct context *context, int calls, int ends)
-{
+static void context_wait(struct context *context, int calls, int ends) {
     CHECK(pthread_mutex_lock(&context->mutex) == 0);
     while (context->calls < calls || context->ends < ends) {
         CHECK(pthread_cond_wait(&context->changed, &context->mutex) == 0);
@@ -52,9 +48,7 @@ static void context_wait(struct context *context, int calls, int ends)
     CHECK(pthread_mutex_unlock(&context->mutex) == 0);
 }
 
-static dividere_status_t on_message(void *pointer, const dividere_delivery_t *delivery,
-                                    dividere_message_t *message)
-{
+static dividere_status_t on_message(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message) {
     struct context *context = (struct context *)pointer;
     CHECK(delivery->source.id != 0 && delivery->reactor.id != 0);
     CHECK(check_view(message).kind == DIVIDERE_MESSAGE_TYPED);
@@ -62,9 +56,7 @@ static dividere_status_t on_message(void *pointer, const dividere_delivery_t *de
     return DIVIDERE_OK;
 }
 
-static dividere_status_t on_echo(void *pointer, const dividere_delivery_t *delivery,
-                                 dividere_message_t *message)
-{
+static dividere_status_t on_echo(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message) {
     dividere_message_t *reply = check_message();
     dividere_view_t view = check_view(message);
     (void)delivery;
@@ -75,18 +67,14 @@ static dividere_status_t on_echo(void *pointer, const dividere_delivery_t *deliv
     return DIVIDERE_OK;
 }
 
-static dividere_status_t on_fail(void *pointer, const dividere_delivery_t *delivery,
-                                 dividere_message_t *message)
-{
+static dividere_status_t on_fail(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message) {
     (void)delivery;
     (void)message;
     context_call((struct context *)pointer, DIVIDERE_OK, "");
     return dividere_fail(DIVIDERE_BUSY, "all lines are taken");
 }
 
-static dividere_status_t on_keep(void *pointer, const dividere_delivery_t *delivery,
-                                 dividere_message_t *message)
-{
+static dividere_status_t on_keep(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message) {
     struct context *context = (struct context *)pointer;
     (void)delivery;
     CHECK_OK(dividere_message_clone(message, &context->kept));
@@ -94,9 +82,7 @@ static dividere_status_t on_keep(void *pointer, const dividere_delivery_t *deliv
     return DIVIDERE_OK;
 }
 
-static dividere_status_t on_close(void *pointer, const dividere_delivery_t *delivery,
-                                  dividere_message_t *message)
-{
+static dividere_status_t on_close(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message) {
     (void)message;
     CHECK_IS(DIVIDERE_STATE, dividere_socket_wait(delivery->source, 0));
     CHECK_OK(dividere_reactor_on(delivery->reactor, "acme.Close", NULL, NULL, NULL));
@@ -108,45 +94,39 @@ static dividere_status_t on_close(void *pointer, const dividere_delivery_t *deli
 }
 
 static void on_error(void *pointer, const dividere_delivery_t *delivery, dividere_message_t *message,
-                     dividere_status_t status, const char *text)
-{
+                     dividere_status_t status, const char *text) {
     CHECK(delivery->source.id != 0);
     CHECK(check_view(message).bytes_len > 0);
     context_call((struct context *)pointer, status, text);
 }
 
-static void on_task(void *pointer, dividere_reactor_t reactor)
-{
+static void on_task(void *pointer, dividere_reactor_t reactor) {
     CHECK(reactor.id != 0);
     context_call((struct context *)pointer, DIVIDERE_OK, "");
 }
 
-static void on_task_stop(void *pointer, dividere_reactor_t reactor)
-{
+static void on_task_stop(void *pointer, dividere_reactor_t reactor) {
     context_call((struct context *)pointer, DIVIDERE_OK, "");
     CHECK_OK(dividere_reactor_stop(reactor, LONG_MS));
 }
 
-static void on_event(void *pointer, const dividere_event_t *event)
-{
+static void on_event(void *pointer, const dividere_event_t *event) {
     context_call((struct context *)pointer, event->kind, event->endpoint);
 }
 
-static void on_log(void *pointer, int32_t level, const char *target, const char *text)
-{
+static void on_log(void *pointer, int32_t level, const char *target, const char *text) {
     CHECK(level >= DIVIDERE_LOG_ERROR && level <= DIVIDERE_LOG_INFO);
     CHECK(target[0] != '\0');
     context_call((struct context *)pointer, level, text);
 }
 
-static void requests_are_answered_failed_kept_and_left(void)
-{
+static void requests_are_answered_failed_kept_and_left(void) {
     char endpoint[128];
     struct context echo, fail, keep, others, errors;
     dividere_response_t response = check_response(endpoint, sizeof endpoint);
     dividere_socket_t source = dividere_response_socket(response);
     dividere_request_t request = check_request(endpoint);
-    dividere_reactor_t reactor = { 0 };
+    dividere_reactor_t reactor = {0};
     dividere_message_t *out = check_message(), *in = check_message();
 
     context_init(&echo);
@@ -172,8 +152,7 @@ static void requests_are_answered_failed_kept_and_left(void)
     check_holds(in, "acme.Echo", "hello");
 
     CHECK_OK(dividere_message_set(out, "acme.Fail", "", 0));
-    CHECK_SAYS(DIVIDERE_REMOTE, "all lines are taken",
-               dividere_request_call(request, out, in, LONG_MS, 0));
+    CHECK_SAYS(DIVIDERE_REMOTE, "all lines are taken", dividere_request_call(request, out, in, LONG_MS, 0));
     context_wait(&errors, 1, 0);
     CHECK(errors.status == DIVIDERE_BUSY);
     CHECK_TEXT("all lines are taken", errors.text);
@@ -220,10 +199,9 @@ static void requests_are_answered_failed_kept_and_left(void)
     CHECK_OK(dividere_response_close(response));
 }
 
-static void tasks_and_timers_run_and_end(void)
-{
+static void tasks_and_timers_run_and_end(void) {
     struct context task, timer, once, idle, stop, unused;
-    dividere_reactor_t reactor = { 0 };
+    dividere_reactor_t reactor = {0};
     uint64_t number = 0;
 
     context_init(&task);
@@ -256,13 +234,12 @@ static void tasks_and_timers_run_and_end(void)
     CHECK(unused.calls == 0 && unused.ends == 1);
 }
 
-static void a_handler_may_close_its_source_and_its_reactor(void)
-{
+static void a_handler_may_close_its_source_and_its_reactor(void) {
     char endpoint[128];
     struct context context;
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
-    dividere_reactor_t reactor = { 0 };
+    dividere_reactor_t reactor = {0};
 
     context_init(&context);
     CHECK_OK(dividere_publisher_wait_for_subscribers(publisher, NULL, 1, LONG_MS));
@@ -277,11 +254,10 @@ static void a_handler_may_close_its_source_and_its_reactor(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-static void a_context_ends_once_also_when_registering_failed(void)
-{
+static void a_context_ends_once_also_when_registering_failed(void) {
     struct context context;
-    dividere_reactor_t none = { 0 };
-    dividere_socket_t no_socket = { 0 };
+    dividere_reactor_t none = {0};
+    dividere_socket_t no_socket = {0};
     int ends = 0;
 
     context_init(&context);
@@ -289,30 +265,24 @@ static void a_context_ends_once_also_when_registering_failed(void)
     CHECK(context.ends == ++ends);
     CHECK_IS(DIVIDERE_CLOSED, dividere_reactor_on_error(none, on_error, &context, context_end));
     CHECK(context.ends == ++ends);
-    CHECK_IS(DIVIDERE_CLOSED,
-             dividere_reactor_add_timer(none, 1, 1, on_task, &context, context_end, NULL));
+    CHECK_IS(DIVIDERE_CLOSED, dividere_reactor_add_timer(none, 1, 1, on_task, &context, context_end, NULL));
     CHECK(context.ends == ++ends);
-    CHECK_IS(DIVIDERE_INVALID_ARGUMENT,
-             dividere_reactor_add_timer(none, -1, 1, on_task, &context, context_end, NULL));
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_reactor_add_timer(none, -1, 1, on_task, &context, context_end, NULL));
     CHECK(context.ends == ++ends);
-    CHECK_IS(DIVIDERE_NULL_POINTER,
-             dividere_reactor_add_timer(none, 1, 1, NULL, &context, context_end, NULL));
+    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_reactor_add_timer(none, 1, 1, NULL, &context, context_end, NULL));
     CHECK(context.ends == ++ends);
     CHECK_IS(DIVIDERE_CLOSED, dividere_reactor_on_idle(none, 1, on_task, &context, context_end));
     CHECK(context.ends == ++ends);
     CHECK_IS(DIVIDERE_CLOSED, dividere_reactor_post(none, on_task, &context, context_end));
     CHECK(context.ends == ++ends);
-    CHECK_IS(DIVIDERE_CLOSED,
-             dividere_socket_set_event_callback(no_socket, on_event, &context, context_end));
+    CHECK_IS(DIVIDERE_CLOSED, dividere_socket_set_event_callback(no_socket, on_event, &context, context_end));
     CHECK(context.ends == ++ends);
-    CHECK_IS(DIVIDERE_INVALID_ARGUMENT,
-             dividere_log_set_callback(0, on_log, &context, context_end));
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_log_set_callback(0, on_log, &context, context_end));
     CHECK(context.ends == ++ends);
     CHECK(context.calls == 0);
 }
 
-static void events_and_log_lines_are_told(void)
-{
+static void events_and_log_lines_are_told(void) {
     char endpoint[128];
     struct context first, second, log;
     dividere_event_t event;
@@ -353,8 +323,7 @@ static void events_and_log_lines_are_told(void)
     context_wait(&log, 1, 1);
 }
 
-static void poll_tells_which_socket_has_something(void)
-{
+static void poll_tells_which_socket_has_something(void) {
     char endpoint[128], other[128];
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
@@ -378,9 +347,6 @@ static void poll_tells_which_socket_has_something(void)
     CHECK_OK(dividere_publisher_close(publisher));
 }
 
-CHECK_MAIN(TEST(requests_are_answered_failed_kept_and_left),
-           TEST(tasks_and_timers_run_and_end),
-           TEST(a_handler_may_close_its_source_and_its_reactor),
-           TEST(a_context_ends_once_also_when_registering_failed),
-           TEST(events_and_log_lines_are_told),
-           TEST(poll_tells_which_socket_has_something))
+CHECK_MAIN(TEST(requests_are_answered_failed_kept_and_left), TEST(tasks_and_timers_run_and_end),
+           TEST(a_handler_may_close_its_source_and_its_reactor), TEST(a_context_ends_once_also_when_registering_failed),
+           TEST(events_and_log_lines_are_told), TEST(poll_tells_which_socket_has_something))

@@ -3,8 +3,7 @@
 
 #include <pthread.h>
 
-static void a_request_is_answered(void)
-{
+static void a_request_is_answered(void) {
     char endpoint[128];
     dividere_response_t response = check_response(endpoint, sizeof endpoint);
     dividere_request_t request = check_request(endpoint);
@@ -55,8 +54,7 @@ struct server {
 };
 
 /* Answers "echo" with the same, "fail" with an error, and leaves all others unanswered. */
-static void *serve(void *context)
-{
+static void *serve(void *context) {
     struct server *server = (struct server *)context;
     dividere_message_t *request = check_message(), *reply = check_message();
     for (;;) {
@@ -78,8 +76,7 @@ static void *serve(void *context)
             /* Answered later, through the message. */
             CHECK_OK(dividere_message_set_bytes(reply, "later", 5));
             CHECK_OK(dividere_message_reply(request, reply));
-            CHECK_IS(DIVIDERE_STATE,
-                     dividere_message_reply_error(request, DIVIDERE_REMOTE, "twice"));
+            CHECK_IS(DIVIDERE_STATE, dividere_message_reply_error(request, DIVIDERE_REMOTE, "twice"));
         }
     }
     dividere_message_free(request);
@@ -87,12 +84,11 @@ static void *serve(void *context)
     return NULL;
 }
 
-static void a_call_returns_the_reply_or_the_error(void)
-{
+static void a_call_returns_the_reply_or_the_error(void) {
     char endpoint[128];
     struct server server;
     pthread_t thread;
-    dividere_request_t request = { 0 };
+    dividere_request_t request = {0};
     dividere_message_t *out = check_message(), *in = check_message();
 
     server.response = check_response(endpoint, sizeof endpoint);
@@ -126,8 +122,7 @@ static void a_call_returns_the_reply_or_the_error(void)
     dividere_message_free(in);
 }
 
-static void what_is_freed_unanswered_is_answered_with_an_error(void)
-{
+static void what_is_freed_unanswered_is_answered_with_an_error(void) {
     char endpoint[128];
     dividere_response_t response = check_response(endpoint, sizeof endpoint);
     dividere_request_t request = check_request(endpoint);
@@ -153,11 +148,10 @@ static void what_is_freed_unanswered_is_answered_with_an_error(void)
     CHECK_OK(dividere_request_close(request));
 }
 
-static void dealers_route_and_are_routed(void)
-{
+static void dealers_route_and_are_routed(void) {
     char endpoint[128];
     dividere_response_t response = check_response(endpoint, sizeof endpoint);
-    dividere_dealer_t dealer = { 0 }, other = { 0 };
+    dividere_dealer_t dealer = {0}, other = {0};
     dividere_message_t *out = check_message(), *in = check_message();
     dividere_view_t view;
     dividere_bytes_t route[2];
@@ -185,8 +179,7 @@ static void dealers_route_and_are_routed(void)
     CHECK_OK(dividere_response_close(response));
 
     CHECK_OK(dividere_dealer_new("tcp://127.0.0.1:*", NO_OPTIONS, &dealer));
-    CHECK_OK(dividere_socket_last_endpoint(dividere_dealer_socket(dealer), endpoint,
-                                           sizeof endpoint, NULL));
+    CHECK_OK(dividere_socket_last_endpoint(dividere_dealer_socket(dealer), endpoint, sizeof endpoint, NULL));
     CHECK_OK(dividere_dealer_new(endpoint, NO_OPTIONS, &other));
     CHECK_OK(dividere_dealer_send_bytes(other, "plain", 5));
     CHECK_OK(dividere_dealer_recv_bytes(dealer, in, LONG_MS));
@@ -216,25 +209,21 @@ static void dealers_route_and_are_routed(void)
     CHECK_OK(dividere_dealer_close(other));
 }
 
-static void a_proxy_passes_requests_on(void)
-{
+static void a_proxy_passes_requests_on(void) {
     char front[128], back[128], capture[128];
-    dividere_proxy_t proxy = { 0 };
-    dividere_response_t response = { 0 };
-    dividere_request_t request = { 0 };
-    dividere_subscriber_t watcher = { 0 };
+    dividere_proxy_t proxy = {0};
+    dividere_response_t response = {0};
+    dividere_request_t request = {0};
+    dividere_subscriber_t watcher = {0};
     dividere_message_t *out = check_message(), *in = check_message();
     dividere_statistics_t statistics;
     dividere_event_t event;
 
-    CHECK_OK(dividere_proxy_new(DIVIDERE_PROXY_REQUEST_RESPONSE, "tcp://127.0.0.1:*",
-                                "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", NO_OPTIONS, &proxy));
-    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_FRONT, front, sizeof front,
-                                          NULL));
-    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_BACK, back, sizeof back,
-                                          NULL));
-    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_CAPTURE, capture,
-                                          sizeof capture, NULL));
+    CHECK_OK(dividere_proxy_new(DIVIDERE_PROXY_REQUEST_RESPONSE, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*",
+                                "tcp://127.0.0.1:*", NO_OPTIONS, &proxy));
+    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_FRONT, front, sizeof front, NULL));
+    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_BACK, back, sizeof back, NULL));
+    CHECK_OK(dividere_proxy_last_endpoint(proxy, DIVIDERE_PROXY_SIDE_CAPTURE, capture, sizeof capture, NULL));
     CHECK(strcmp(front, back) != 0 && strcmp(back, capture) != 0);
     watcher = check_subscriber(capture);
     /* A subscription that is processed: what is published then is received. */
@@ -271,8 +260,6 @@ static void a_proxy_passes_requests_on(void)
     CHECK_OK(dividere_response_close(response));
 }
 
-CHECK_MAIN(TEST(a_request_is_answered),
-           TEST(a_call_returns_the_reply_or_the_error),
-           TEST(what_is_freed_unanswered_is_answered_with_an_error),
-           TEST(dealers_route_and_are_routed),
+CHECK_MAIN(TEST(a_request_is_answered), TEST(a_call_returns_the_reply_or_the_error),
+           TEST(what_is_freed_unanswered_is_answered_with_an_error), TEST(dealers_route_and_are_routed),
            TEST(a_proxy_passes_requests_on))
