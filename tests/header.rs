@@ -218,6 +218,18 @@ fn declared_and_exported_functions_are_the_same() {
     );
 }
 
+#[test]
+fn every_function_is_fed_nonsense_in_the_c_tests() {
+    let arguments = Path::new(ROOT).join("tests/c/arguments.c");
+    let arguments = std::fs::read_to_string(arguments).expect("the test is there");
+    let functions = Declarations::parse(&checked_in()).functions;
+    let missing: Vec<_> = functions
+        .iter()
+        .filter(|name| !arguments.contains(&format!("{name}(")))
+        .collect();
+    assert!(missing.is_empty(), "not in tests/c/arguments.c: {missing:?}");
+}
+
 /// cargo builds the shared library beside the tests, before it runs them.
 fn shared_library() -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");

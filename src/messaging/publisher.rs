@@ -93,6 +93,10 @@ impl Channel for Publisher {
         Err(Error::new(Status::Unsupported, "a publisher receives nothing"))
     }
 
+    fn wait(&self, _deadline: Deadline) -> Result<()> {
+        Err(Error::new(Status::Unsupported, "a publisher receives nothing"))
+    }
+
     fn send(&self, message: &mut Message) -> Result<()> {
         send_single(&self.socket, message)
     }
