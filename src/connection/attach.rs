@@ -269,12 +269,21 @@ impl Socket {
         self.forget_allow_list();
     }
 
+    /// Doubles from the reconnect interval to the longest; nothing before the first restart.
+    pub(crate) fn pause_before_restart(&self, address: &str) -> Duration {
+        let restarts = self.peers.with_link(address, |link| link.restarts).unwrap_or(0);
+        let shortest = Duration::from_millis(self.options().reconnect_interval_ms().max(1) as u64);
+        let longest = Duration::from_millis(self.options().reconnect_interval_max_ms().max(1) as u64).max(shortest);
+        match restarts {
+            0 => Duration::ZERO,
+            restarts => shortest.saturating_mul(1 << (restarts - 1).min(16)).min(longest),
+        }
+    }
+
     /// Begins connections anew that libzmq gave up. Returns when to look again, where a connection has to wait.
     /// Called by the service thread.
     pub(crate) fn restart_given_up(self: &Arc<Self>, now: Instant) -> Vec<Instant> {
         let mut later = Vec::new();
-        let shortest = Duration::from_millis(self.options().reconnect_interval_ms().max(1) as u64);
-        let longest = Duration::from_millis(self.options().reconnect_interval_max_ms().max(1) as u64).max(shortest);
         for (address, link) in self.peers.links() {
             let Some(at) = link.look_at else { continue };
             if link.up {
@@ -284,13 +293,10 @@ impl Socket {
                 later.push(at);
                 continue;
             }
-            // Doubling from the reconnect interval to the longest; the first restart comes at once.
-            let pause = shortest.saturating_mul(1 << link.restarts.min(16)).min(longest);
-            self.peers.with_link(&address, |link| {
-                link.restarts += 1;
-                link.look_at = Some(now + pause);
-            });
-            later.push(now + pause);
+            self.peers.with_link(&address, |link| link.restarts += 1);
+            let again = now + self.pause_before_restart(&address);
+            self.peers.with_link(&address, |link| link.look_at = Some(again));
+            later.push(again);
             self.restart(&address);
         }
         later

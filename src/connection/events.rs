@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::log::{log_line, Level};
+use super::process::generation;
 use super::stats::Counters;
 use crate::error::{Error, Result, Status};
 
@@ -142,9 +143,10 @@ impl fmt::Display for Event {
 /// events of all other sockets. No lock is held; it may call anything.
 pub type EventCallback = Arc<dyn Fn(&Event) + Send + Sync>;
 
-/// The events of one socket.
-#[derive(Default)]
+/// The events of one socket. In a forked child a queue of the parent's gives FORKED.
 pub struct EventQueue {
+    /// Of the process that made it.
+    generation: u32,
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -167,13 +169,29 @@ struct Kept {
 impl EventQueue {
     /// An empty queue.
     pub fn new() -> EventQueue {
-        EventQueue::default()
+        EventQueue {
+            generation: generation(),
+            state: Mutex::default(),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// Another thread of the parent may have held the lock at the fork: before anything else.
+    fn check(&self) -> Result<()> {
+        if self.generation == generation() {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Forked,
+            "the handle belongs to the process that this one was forked from",
+        ))
     }
 
     /// Sets the callback in place of the one before; None ends it. Events that are in the queue
     /// already do not come to it. The old one is dropped after its last call has returned. On a
     /// closed queue the new one is dropped at once, and the answer is CLOSED.
     pub fn set_callback(&self, callback: Option<EventCallback>) -> Result<()> {
+        self.check()?;
         let mut state = self.lock();
         if state.closed {
             drop(state);
@@ -227,6 +245,7 @@ impl EventQueue {
     /// negative, not at all when 0. TIMEOUT when the time is over, WOULD_BLOCK when there was
     /// none and no time, CLOSED when the queue is closed, before or during the wait.
     pub fn recv(&self, timeout_ms: i64) -> Result<Event> {
+        self.check()?;
         // A time too far away to be told is no limit.
         let deadline = u64::try_from(timeout_ms)
             .ok()
@@ -272,8 +291,11 @@ impl EventQueue {
         drop(callback);
     }
 
-    /// How many events wait to be taken.
+    /// How many events wait to be taken; none in a forked child.
     pub fn len(&self) -> usize {
+        if self.check().is_err() {
+            return 0;
+        }
         self.lock().events.len()
     }
 
@@ -285,6 +307,12 @@ impl EventQueue {
     /// Nothing of the host's runs under this lock, so a poisoned one is as good as before.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for EventQueue {
+    fn default() -> EventQueue {
+        EventQueue::new()
     }
 }
 

@@ -156,6 +156,12 @@ fn parse(frames: &[Frame]) -> Option<RawEvent> {
     })
 }
 
+/// What it means where libzmq gives a handshake up and says nothing of it.
+pub(crate) fn wrong_role() -> (Status, String) {
+    let text = "the peer's role does not fit: a subscriber needs a publisher, a request a response or a dealer";
+    (Status::Handshake, text.into())
+}
+
 /// A failed handshake as a status and a text that says what to look at.
 pub(crate) fn handshake_failure(kind: RawKind, value: u64) -> (Status, String) {
     const CRYPTOGRAPHIC: u64 = 0x1100_0001;

@@ -14,12 +14,37 @@ use crate::error::{Error, Result, Status};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Link {
     pub up: bool,
-    /// Why the last handshake failed; cleared by one that succeeds.
+    /// Why the last handshake failed, where the same is to be expected of the next; cleared by one that succeeds.
     pub failure: Option<(Status, String)>,
+    /// Handshakes in a row that ended without a reason.
+    pub without_reason: u32,
     /// When to look whether libzmq gave it up; none while it is up or still being tried.
     pub look_at: Option<Instant>,
     /// Attempts since it was last up, after libzmq gave it up.
     pub restarts: u32,
+}
+
+/// A handshake ends without a reason where the peer has another server's key; but also where it just restarts, or
+/// somebody in between finds nobody behind. So often in a row it is no accident.
+const NO_ACCIDENT: u32 = 3;
+
+impl Link {
+    pub fn succeeded(&mut self) {
+        *self = Link {
+            up: true,
+            ..Link::default()
+        };
+    }
+
+    pub fn failed(&mut self, status: Status, text: &str, no_reason: bool) {
+        self.up = false;
+        if no_reason {
+            self.without_reason += 1;
+        }
+        if !no_reason || self.without_reason >= NO_ACCIDENT {
+            self.failure.get_or_insert((status, text.to_owned()));
+        }
+    }
 }
 
 #[derive(Default)]

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::unix::thread::JoinHandleExt;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,8 +14,9 @@ use crate::connection::events::{Event, EventKind};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{self, Epoll, EventFd};
 use crate::connection::log::log_line;
-use crate::connection::monitor::{handshake_failure, Monitor, RawEvent, RawKind};
+use crate::connection::monitor::{handshake_failure, wrong_role, Monitor, RawEvent, RawKind};
 use crate::connection::options::ProcessOptions;
+use crate::connection::peers::Link;
 use crate::connection::process::{lock, Process};
 use crate::connection::socket::{Kind, Socket};
 use crate::connection::subscribers::Change;
@@ -38,6 +39,8 @@ const GIVEN_UP_AFTER: Duration = Duration::from_millis(30);
 const DRAIN_PAUSE: Duration = Duration::from_millis(10);
 /// A query of a publisher waits for the service thread no longer than this; it answers within microseconds.
 const SYNC_LIMIT: Duration = Duration::from_secs(2);
+/// At exit the thread has nothing to do but to close monitors, unless a callback of the host's holds it.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 pub(crate) struct Service {
     epoll: Epoll,
@@ -45,6 +48,8 @@ pub(crate) struct Service {
     inbox: Mutex<Inbox>,
     thread: OnceLock<libc::pthread_t>,
     join: Mutex<Option<JoinHandle<()>>>,
+    finished: Mutex<bool>,
+    has_finished: Condvar,
     /// Linger times of sockets that libzmq still has.
     lingers: Mutex<HashMap<u64, Duration>>,
     pub allow_lists: AllowLists,
@@ -73,6 +78,8 @@ impl Service {
             inbox: Mutex::default(),
             thread: OnceLock::new(),
             join: Mutex::default(),
+            finished: Mutex::new(false),
+            has_finished: Condvar::new(),
             lingers: Mutex::default(),
             allow_lists: AllowLists::default(),
         })
@@ -82,9 +89,12 @@ impl Service {
         self.epoll.add(self.ring.fd(), RING)?;
         let name = format!("{}-svc", options.thread_name_prefix());
         let spawned = linux::with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name(name)
-                .spawn(move || Loop::new(self).run())
+            std::thread::Builder::new().name(name).spawn(move || {
+                Loop::new(self).run();
+                // With the loop every monitor was closed.
+                *lock(&self.finished) = true;
+                self.has_finished.notify_all();
+            })
         });
         let handle = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the service thread: {e}")))?;
         let _first_time = self.thread.set(handle.as_pthread_t());
@@ -152,13 +162,32 @@ impl Service {
         lock(&self.lingers).values().max().copied().unwrap_or(Duration::ZERO)
     }
 
-    /// Ends the thread, and with it every monitor. Called once, when the process ends.
+    /// Ends the thread, and with it every monitor. Called once, when the process ends. A callback that never returns
+    /// keeps the thread: after a while the process ends without it.
     pub fn stop(&self) {
         lock(&self.inbox).stop = true;
         self.ring.ring();
         if self.is_this_thread() {
             return;
         }
+        let deadline = Instant::now() + STOP_LIMIT;
+        let mut finished = lock(&self.finished);
+        while !*finished {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                log_line!(
+                    Warning,
+                    "service",
+                    "the service thread is held up at exit: does an event callback block?"
+                );
+                return;
+            }
+            finished = match self.has_finished.wait_timeout(finished, left) {
+                Ok((finished, _)) => finished,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+        drop(finished);
         if let Some(handle) = lock(&self.join).take() {
             if handle.join().is_err() {
                 log_line!(Error, "service", "the service thread had panicked");
@@ -170,6 +199,8 @@ impl Service {
 struct Entry {
     socket: Weak<Socket>,
     monitor: Monitor,
+    /// Connections whose handshake goes on, by both ends.
+    handshaking: HashMap<(String, String), u32>,
     /// Connections whose handshake succeeded, by both ends.
     established: HashMap<(String, String), u32>,
     /// Descriptors of live connections, where subscriptions are counted.
@@ -211,6 +242,9 @@ impl Loop {
             {
                 let mut inbox = lock(&self.service.inbox);
                 if inbox.stop {
+                    // Monitors that were never looked at: their sockets would keep the context.
+                    inbox.arrivals.clear();
+                    inbox.zap = None;
                     return;
                 }
                 let arrivals = std::mem::take(&mut inbox.arrivals);
@@ -270,6 +304,7 @@ impl Loop {
         let entry = Entry {
             socket: arrival.socket,
             monitor: arrival.monitor,
+            handshaking: HashMap::new(),
             established: HashMap::new(),
             live: HashSet::new(),
         };
@@ -389,13 +424,25 @@ impl Loop {
     }
 }
 
+/// Counts one connection between these ends less. False where there was none.
+fn take_one(counts: &mut HashMap<(String, String), u32>, pair: &(String, String)) -> bool {
+    let Some(count) = counts.get_mut(pair) else {
+        return false;
+    };
+    *count -= 1;
+    if *count == 0 {
+        counts.remove(pair);
+    }
+    true
+}
+
 impl Entry {
     /// Takes in one event. Returns when to look at the socket's links again, if it has to be.
     fn tell(&mut self, socket: &Arc<Socket>, raw: &RawEvent) -> Option<Instant> {
         let mut look = None;
         let mut told: Option<Event> = None;
         let descriptor = raw.value as i32;
-        let pair = || (raw.local.clone(), raw.remote.clone());
+        let pair = (raw.local.clone(), raw.remote.clone());
         let is_link = socket.peers.with_link(&raw.remote, |_| ()).is_some();
         let own = if is_link { &raw.remote } else { &raw.local };
         let new_event = |kind: EventKind| {
@@ -415,18 +462,15 @@ impl Entry {
                     subscribers.connection_ended(descriptor);
                 }
                 socket.peers.with_link(&raw.remote, |link| link.look_at = None);
+                *self.handshaking.entry(pair).or_insert(0) += 1;
                 if raw.kind == RawKind::Accepted {
                     told = Some(new_event(EventKind::Accepted));
                 }
             }
             RawKind::HandshakeSucceeded => {
-                *self.established.entry(pair()).or_insert(0) += 1;
-                let linked = socket.peers.with_link(&raw.remote, |link| {
-                    link.up = true;
-                    link.failure = None;
-                    link.restarts = 0;
-                    link.look_at = None;
-                });
+                take_one(&mut self.handshaking, &pair);
+                *self.established.entry(pair).or_insert(0) += 1;
+                let linked = socket.peers.with_link(&raw.remote, Link::succeeded);
                 if linked.is_none() {
                     socket.peers.accepted(&raw.local, &raw.remote, true);
                 }
@@ -437,14 +481,11 @@ impl Entry {
                 told = Some(new_event(EventKind::Connected));
             }
             RawKind::HandshakeFailedNoDetail | RawKind::HandshakeFailedProtocol | RawKind::HandshakeFailedAuth => {
+                take_one(&mut self.handshaking, &pair);
                 let (status, text) = handshake_failure(raw.kind, raw.value);
-                let at = Instant::now() + GIVEN_UP_AFTER;
-                let linked = socket.peers.with_link(&raw.remote, |link| {
-                    link.up = false;
-                    link.failure.get_or_insert((status, text.clone()));
-                    link.look_at = Some(at);
-                });
-                look = linked.map(|()| at);
+                let no_reason = raw.kind == RawKind::HandshakeFailedNoDetail;
+                let failed = |link: &mut Link| link.failed(status, &text, no_reason);
+                socket.peers.with_link(&raw.remote, failed);
                 let mut event = new_event(EventKind::HandshakeFailed);
                 event.code = status as i32;
                 event.text = text;
@@ -455,27 +496,26 @@ impl Entry {
                 if let Some(subscribers) = &socket.subscribers {
                     subscribers.connection_ended(descriptor);
                 }
-                let was_up = match self.established.get_mut(&pair()) {
-                    Some(count) => {
-                        *count -= 1;
-                        if *count == 0 {
-                            self.established.remove(&pair());
-                        }
-                        true
-                    }
-                    None => false,
-                };
-                let at = Instant::now() + GIVEN_UP_AFTER;
+                let at = Instant::now() + GIVEN_UP_AFTER + socket.pause_before_restart(&raw.remote);
                 let linked = socket.peers.with_link(&raw.remote, |link| {
                     link.up = false;
                     link.look_at = Some(at);
                 });
                 look = linked.map(|()| at);
-                if was_up {
+                if take_one(&mut self.established, &pair) {
                     if linked.is_none() {
                         socket.peers.accepted(&raw.local, &raw.remote, false);
                     }
                     told = Some(new_event(EventKind::Disconnected));
+                } else if take_one(&mut self.handshaking, &pair) {
+                    // libzmq found the peer's role, or another property, wrong, and says nothing of it.
+                    let (status, text) = wrong_role();
+                    let failed = |link: &mut Link| link.failed(status, &text, false);
+                    socket.peers.with_link(&raw.remote, failed);
+                    let mut event = new_event(EventKind::HandshakeFailed);
+                    event.code = status as i32;
+                    event.text = text;
+                    told = Some(event);
                 }
             }
             RawKind::Retried => {

@@ -59,6 +59,17 @@ pub fn dealers(transport: &str, options: &Options) -> (Dealer, Dealer) {
     (left, right)
 }
 
+/// Closes a handle at the end of a scope, also of one that ends by a panic: it would wait for ever for the thread that
+/// serves.
+pub struct ClosedWhenDropped<'a>(pub &'a dyn Channel);
+
+impl Drop for ClosedWhenDropped<'_> {
+    fn drop(&mut self) {
+        // CLOSED where the test did it.
+        let _closed_already = self.0.close();
+    }
+}
+
 /// The next event of this kind; those before it are skipped.
 pub fn next_event(events: &EventQueue, kind: EventKind) -> Event {
     let deadline = Instant::now() + LIMIT;

@@ -1,0 +1,209 @@
+//! After fork() the child's use of an inherited handle is FORKED, new handles work there, and the parent never notices.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use common::{address, bytes, dealers, endpoint, role, soon, typed, Process, LIMIT};
+use dividere::{Channel, Dealer, Filter, Message, Options, Publisher, Request, Response, Result, Status, Subscriber};
+
+/// Runs `child` in a forked process; panics here with what it returned as an error.
+fn in_child(child: impl FnOnce() -> std::result::Result<(), String>) {
+    // SAFETY: the child uses no lock that another thread may hold, but for those whose use is tested.
+    match unsafe { libc::fork() } {
+        0 => {
+            // A child that hangs ends by SIGALRM.
+            // SAFETY: no pointers but to the text, which is written as it is.
+            unsafe { libc::alarm(LIMIT.as_secs() as u32) };
+            let code = match child() {
+                Ok(()) => 0,
+                Err(text) => unsafe {
+                    let text = format!("in the child: {text}\n");
+                    libc::write(2, text.as_ptr().cast(), text.len());
+                    1
+                },
+            };
+            // With the exit hooks, as a program does that returns from main.
+            unsafe { libc::exit(code) }
+        }
+        pid => {
+            assert!(pid > 0);
+            let mut status = 0;
+            // SAFETY: our own child.
+            while unsafe { libc::waitpid(pid, &mut status, 0) } != pid {}
+            assert_eq!(status, 0, "the child failed, or hung (14: SIGALRM)");
+        }
+    }
+}
+
+fn forked<T>(call: &str, result: Result<T>) -> std::result::Result<(), String> {
+    match result {
+        Err(error) if error.status() == Status::Forked => Ok(()),
+        Err(error) => Err(format!("{call}: {error} instead of FORKED")),
+        Ok(_) => Err(format!("{call} worked")),
+    }
+}
+
+/// New handles of the child's exchange a message.
+fn new_handles_work() -> std::result::Result<(), String> {
+    let exchange = |transport| -> Result<Vec<u8>> {
+        let left = Dealer::new(&endpoint(transport), &Options::new())?;
+        let right = Dealer::new(&address(&left), &Options::new())?;
+        right.send(&mut bytes(b"new"))?;
+        let mut message = Message::new();
+        left.recv_bytes(&mut message, soon())?;
+        Ok(message.bytes().to_vec())
+    };
+    for transport in ["tcp", "inproc"] {
+        match exchange(transport) {
+            Ok(received) if received == b"new" => {}
+            other => return Err(format!("new handles over {transport}: {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// Forks in a process of its own: the test harness has threads and locks, too.
+fn in_process_of_its_own(test: &str, body: fn()) {
+    match role() {
+        Some(_) => body(),
+        None => Process::start(test, "forks", "").succeeds(),
+    }
+}
+
+#[test]
+fn an_inherited_handle_is_forked_and_the_parent_never_notices() {
+    in_process_of_its_own("an_inherited_handle_is_forked_and_the_parent_never_notices", || {
+        let (left, right) = dealers("tcp", &Options::new());
+        let publisher = Publisher::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+        let subscriber = Subscriber::new(&address(&publisher), Filter::All, &Options::new()).unwrap();
+        publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+        let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+        let request = Request::new(&address(&response), &Options::new()).unwrap();
+        request.send(&mut typed("a.A", b"1")).unwrap();
+        let mut question = Message::new();
+        response.recv(&mut question, soon()).unwrap();
+        let (left, right) = (&left, &right);
+        for round in 0..3 {
+            in_child(|| {
+                let mut message = Message::new();
+                forked("send", left.send(&mut bytes(b"child")))?;
+                forked("recv", left.recv_bytes(&mut message, soon()))?;
+                forked("wait", left.wait(soon()))?;
+                forked("wait_connected", left.wait_connected(1, soon()))?;
+                forked("fd", left.fd())?;
+                forked("statistics", left.statistics())?;
+                forked("events", left.events().recv(-1))?;
+                forked("publish", publisher.send(&mut bytes(b"child")))?;
+                forked("wait_for_subscribers", publisher.wait_for_subscribers(None, 2, soon()))?;
+                forked("subscribers", publisher.subscribers(None))?;
+                forked("subscribe", subscriber.subscribe_prefix(b"x"))?;
+                forked("subscriber's recv", subscriber.recv_bytes(&mut message, soon()))?;
+                forked("call", request.call(&mut bytes(b"child"), &mut message, 1000, 0))?;
+                forked("request's recv", request.recv_bytes(&mut message, soon()))?;
+                forked("reply", question.reply(&mut bytes(b"child")))?;
+                forked("response's send", response.send(&mut bytes(b"child")))?;
+                for channel in [
+                    left as &dyn Channel,
+                    right,
+                    &publisher,
+                    &subscriber,
+                    &request,
+                    &response,
+                ] {
+                    forked("close", channel.close())?;
+                    forked("close, again", channel.close())?;
+                }
+                new_handles_work()
+            });
+            // Everything goes on in the parent.
+            let mut message = Message::new();
+            left.send(&mut bytes(b"parent")).unwrap();
+            right.recv_bytes(&mut message, soon()).unwrap();
+            assert_eq!(message.bytes(), b"parent");
+            publisher.send(&mut bytes(&[round])).unwrap();
+            subscriber.recv_bytes(&mut message, soon()).unwrap();
+            assert_eq!(message.bytes(), [round]);
+        }
+        question.reply(&mut typed("a.A", b"parent")).unwrap();
+        let mut reply = Message::new();
+        request.recv(&mut reply, soon()).unwrap();
+        assert_eq!(reply.payload(), b"parent");
+        assert_eq!(left.statistics().unwrap().reconnects, 0);
+        assert_eq!(right.statistics().unwrap().reconnects, 0);
+    });
+}
+
+#[test]
+fn dropping_an_inherited_handle_in_the_child_leaves_the_parents_alone() {
+    in_process_of_its_own(
+        "dropping_an_inherited_handle_in_the_child_leaves_the_parents_alone",
+        || {
+            for transport in ["tcp", "ipc", "inproc"] {
+                let (left, right) = dealers(transport, &Options::new());
+                left.fd().unwrap();
+                let mut kept = Some((left, right));
+                in_child(|| {
+                    drop(kept.take());
+                    new_handles_work()
+                });
+                // Only the child took it.
+                let (left, right) = kept.as_ref().unwrap();
+                left.send(&mut bytes(b"1")).unwrap();
+                let mut message = Message::new();
+                right.recv_bytes(&mut message, soon()).unwrap();
+                right.send(&mut bytes(b"2")).unwrap();
+                left.recv_bytes(&mut message, soon()).unwrap();
+                assert_eq!(message.bytes(), b"2", "{transport}");
+            }
+        },
+    );
+}
+
+#[test]
+fn forking_works_while_other_threads_send_receive_and_close() {
+    in_process_of_its_own("forking_works_while_other_threads_send_receive_and_close", || {
+        let (left, right) = dealers("tcp", &Options::new());
+        let (done, received) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        left.send(&mut bytes(b"1")).unwrap();
+                    }
+                    left.send(&mut bytes(b"stop")).unwrap();
+                });
+                scope.spawn(|| {
+                    let mut message = Message::new();
+                    while message.bytes() != b"stop" {
+                        right.recv_bytes(&mut message, soon()).unwrap();
+                        received.fetch_add(1, Ordering::Relaxed);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let dealer = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
+                    Subscriber::new(&address(&dealer), Filter::All, &Options::new()).unwrap();
+                    dealer.statistics().unwrap();
+                    while dealer.events().recv(0).is_ok() {}
+                }
+            });
+            for _ in 0..200 {
+                let before = received.load(Ordering::Relaxed);
+                in_child(|| {
+                    forked("send", left.send(&mut bytes(b"child")))?;
+                    forked("recv", right.recv_bytes(&mut Message::new(), soon()))?;
+                    forked("events", left.events().recv(-1))?;
+                    forked("close", left.close())?;
+                    new_handles_work()
+                });
+                while received.load(Ordering::Relaxed) == before {
+                    std::thread::yield_now();
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(left.statistics().unwrap().reconnects, 0);
+    });
+}
