@@ -74,6 +74,12 @@ impl Socket {
         linux::require_spare_descriptors("binding")?;
         if let Transport::Inproc { .. } = endpoint.transport() {
             let address = endpoint.to_zmq();
+            if self.options().keep_latest() {
+                return Err(Error::new(
+                    Status::Unsupported,
+                    format!("{address}: only a subscriber that connects can keep the latest message over inproc"),
+                ));
+            }
             self.process().inproc.bind(self, &address)?;
             self.endpoints.add_bound(Bound {
                 address,

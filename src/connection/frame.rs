@@ -107,11 +107,12 @@ impl Frame {
         unsafe { zmq_sys::zmq_msg_more((&self.raw as *const zmq_msg_t).cast_mut()) != 0 }
     }
 
-    /// The descriptor of the connection that brought the frame; none for inproc.
-    pub(crate) fn source_descriptor(&self) -> Option<i32> {
+    /// What names the connection that brought the frame: its descriptor, or a number below -1 over inproc. None where
+    /// that is not known, as in the unsubscriptions at a connection's end.
+    pub(crate) fn source(&self) -> Option<i32> {
         // SAFETY: only reads.
         let fd = unsafe { zmq_sys::zmq_msg_get((&self.raw as *const zmq_msg_t).cast_mut(), SOURCE_DESCRIPTOR) };
-        (fd >= 0).then_some(fd)
+        (fd != -1).then_some(fd)
     }
 
     pub(crate) fn raw_mut(&mut self) -> *mut zmq_msg_t {

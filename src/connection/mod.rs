@@ -6,6 +6,7 @@ pub mod clock;
 pub mod endpoint;
 pub(crate) mod errno;
 pub mod events;
+mod flush;
 pub mod frame;
 mod inproc;
 pub mod keys;

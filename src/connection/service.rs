@@ -377,7 +377,7 @@ impl Loop {
             while entered.try_recv_control(&mut frame).is_ok() {
                 if let [flag @ (0 | 1), topic @ ..] = frame.bytes() {
                     changes.push(Change {
-                        descriptor: frame.source_descriptor(),
+                        source: frame.source(),
                         subscribe: *flag == 1,
                         topic: topic.to_vec(),
                     });
@@ -388,7 +388,8 @@ impl Loop {
         self.read_events(id);
         let Some(entry) = self.entries.get(&id) else { return };
         for change in changes {
-            if change.descriptor.is_none_or(|fd| entry.live.contains(&fd)) {
+            // Over inproc no event tells of connections, and the end of one unsubscribes.
+            if change.source.is_some_and(|source| source < 0 || entry.live.contains(&source)) {
                 subscribers.apply(change);
             }
         }

@@ -1,6 +1,6 @@
 //! How many subscribe to what at a publisher. Subscriptions are counted per connection (by the descriptor that
-//! brought them), so that a peer which subscribes to three types is one subscriber. Over inproc, where connections
-//! have no descriptor, the largest number of subscriptions to one topic counts.
+//! brought them, or the number of an inproc connection), so that a peer which subscribes to three types is one
+//! subscriber.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,6 @@ type Topics = HashMap<Vec<u8>, u32>;
 #[derive(Default)]
 struct Table {
     connections: HashMap<i32, Topics>,
-    inproc: Topics,
     waiting: usize,
     closed: bool,
 }
@@ -29,34 +28,25 @@ pub(crate) struct Subscribers {
 
 /// One subscription message as XPUB delivers it.
 pub(crate) struct Change {
-    pub descriptor: Option<i32>,
+    /// See `Frame::source`.
+    pub source: Option<i32>,
     pub subscribe: bool,
     pub topic: Vec<u8>,
 }
 
 impl Subscribers {
     pub fn apply(&self, change: Change) {
+        // The unsubscriptions at the end of a connection have no source: those are forgotten by their descriptor.
+        let Some(source) = change.source else { return };
         let mut table = lock(&self.table);
-        match (change.descriptor, change.subscribe) {
-            (Some(fd), true) => {
-                *table
-                    .connections
-                    .entry(fd)
-                    .or_default()
-                    .entry(change.topic)
-                    .or_insert(0) += 1
+        let topics = table.connections.entry(source).or_default();
+        if change.subscribe {
+            *topics.entry(change.topic).or_insert(0) += 1;
+        } else {
+            lower(topics, &change.topic);
+            if topics.is_empty() {
+                table.connections.remove(&source);
             }
-            (Some(fd), false) => {
-                if let Some(topics) = table.connections.get_mut(&fd) {
-                    lower(topics, &change.topic);
-                    if topics.is_empty() {
-                        table.connections.remove(&fd);
-                    }
-                }
-            }
-            (None, true) => *table.inproc.entry(change.topic).or_insert(0) += 1,
-            // Also told for each topic of a connection that ended; those are forgotten by their descriptor.
-            (None, false) => lower(&mut table.inproc, &change.topic),
         }
         drop(table);
         self.changed.notify_all();
@@ -145,19 +135,10 @@ fn lower(topics: &mut Topics, topic: &[u8]) {
 impl Table {
     fn count(&self, topic: Option<&[u8]>) -> usize {
         let fits = |subscribed: &[u8]| topic.is_none_or(|topic| topic.starts_with(subscribed));
-        let connected = self
-            .connections
+        self.connections
             .values()
             .filter(|topics| topics.keys().any(|t| fits(t)))
-            .count();
-        let inproc = self
-            .inproc
-            .iter()
-            .filter(|(t, _)| fits(t))
-            .map(|(_, n)| *n)
-            .max()
-            .unwrap_or(0);
-        connected + inproc as usize
+            .count()
     }
 }
 
@@ -165,9 +146,9 @@ impl Table {
 mod tests {
     use super::*;
 
-    fn change(descriptor: Option<i32>, subscribe: bool, topic: &str) -> Change {
+    fn change(source: Option<i32>, subscribe: bool, topic: &str) -> Change {
         Change {
-            descriptor,
+            source,
             subscribe,
             topic: topic.into(),
         }

@@ -81,6 +81,11 @@ pub trait Channel: Send + Sync {
         }
     }
 
+    /// Waits until everything sent so far was handed to the connections; see `Socket::flush`.
+    fn flush(&self, deadline: Deadline) -> Result<()> {
+        self.sockets().iter().try_for_each(|socket| socket.flush(deadline))
+    }
+
     fn statistics(&self) -> Result<Statistics> {
         let mut sum = Statistics::default();
         for socket in self.sockets() {

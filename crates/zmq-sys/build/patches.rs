@@ -7,6 +7,7 @@ use std::path::Path;
 mod curve;
 mod engine;
 mod heartbeat;
+mod sockets;
 
 /// One replacement in one file.
 struct Patch {
@@ -20,7 +21,7 @@ struct Patch {
 
 /// Applies every correction to the tree below `source`.
 pub fn apply(source: &Path) {
-    for patch in engine::PATCHES.iter().chain(heartbeat::PATCHES).chain(curve::PATCHES) {
+    for patch in engine::PATCHES.iter().chain(heartbeat::PATCHES).chain(curve::PATCHES).chain(sockets::PATCHES) {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let found = text.matches(patch.old).count();

@@ -1,0 +1,72 @@
+//! How many subscribe to what: over every transport, with any mix of filters, as they come and go.
+
+use dividere::{Channel, Deadline, Filter, Message, Options, Publisher, Subscriber};
+
+fn soon() -> Deadline {
+    Deadline::from_ms(20_000)
+}
+
+/// Waits until the publisher counts exactly these. Fewer than before cannot be waited for: looked at until it is so.
+fn becomes(publisher: &Publisher, type_name: Option<&str>, wanted: usize) {
+    let patience = soon();
+    publisher.wait_for_subscribers(type_name, wanted, patience).unwrap();
+    while publisher.subscribers(type_name).unwrap() != wanted {
+        assert!(
+            !patience.is_over(),
+            "{} subscribers, not {wanted}",
+            publisher.subscribers(type_name).unwrap()
+        );
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn subscribers_with_different_filters_are_told_apart_on_every_transport() {
+    for endpoint in ["tcp://127.0.0.1:*", "ipc://@dividere-subscribers", "inproc://subscribers"] {
+        let publisher = Publisher::new(endpoint, &Options::new()).unwrap();
+        let at = publisher.last_endpoint().unwrap();
+        let subscribe = |filter| Subscriber::new(&at, filter, &Options::new()).unwrap();
+        let one = subscribe(Filter::Types(&["a.One", "a.Two"]));
+        let two = subscribe(Filter::Types(&["a.Two", "a.Two"]));
+        let all = subscribe(Filter::All);
+        becomes(&publisher, None, 3);
+        becomes(&publisher, Some("a.One"), 2);
+        becomes(&publisher, Some("a.Two"), 3);
+        becomes(&publisher, Some("a.Three"), 1);
+        assert_eq!(publisher.statistics().unwrap().subscribers, 3);
+
+        // Those that stay are not confused by one that leaves, with the same topics or more.
+        all.close().unwrap();
+        becomes(&publisher, Some("a.Three"), 0);
+        becomes(&publisher, None, 2);
+        two.unsubscribe_type("a.Two").unwrap();
+        becomes(&publisher, Some("a.Two"), 2);
+        two.unsubscribe_type("a.Two").unwrap();
+        becomes(&publisher, Some("a.Two"), 1);
+        becomes(&publisher, None, 1);
+        two.subscribe_prefix(b"").unwrap();
+        becomes(&publisher, Some("a.One"), 2);
+        one.close().unwrap();
+        becomes(&publisher, Some("a.One"), 1);
+
+        // Who is counted gets everything from then on.
+        let mut message = Message::new();
+        message.prepare("a.Three", 0).unwrap();
+        publisher.send(&mut message).unwrap();
+        two.recv(&mut message, soon()).unwrap();
+        assert_eq!(message.type_name(), Some("a.Three"), "{endpoint}");
+    }
+}
+
+#[test]
+fn a_connection_that_ends_does_not_take_another_ones_subscriptions_along() {
+    let publisher = Publisher::new("tcp://127.0.0.1:*, inproc://subscribers-mixed", &Options::new()).unwrap();
+    let endpoints = publisher.endpoints();
+    let far = Subscriber::new(&endpoints[0], Filter::All, &Options::new()).unwrap();
+    let near = Subscriber::new(&endpoints[1], Filter::All, &Options::new()).unwrap();
+    becomes(&publisher, None, 2);
+    far.close().unwrap();
+    becomes(&publisher, None, 1);
+    near.close().unwrap();
+    becomes(&publisher, None, 0);
+}
