@@ -1179,6 +1179,15 @@ dividere_status_t dividere_socket_wait_connected(struct dividere_socket_t socket
                                                  int64_t timeout_ms);
 
 /**
+ * Waits until everything sent so far was handed to the connections: no queue of the socket holds a message. What the
+ * operating system has then may still be on its way. TIMEOUT, or WOULD_BLOCK where the time is 0, while a peer is slow,
+ * or is connected to and not there. Over inproc there is nothing to wait for. Closing and a normal exit need no
+ * flush before them. UNSUPPORTED with another libzmq than the one built in.
+ */
+dividere_status_t dividere_socket_flush(struct dividere_socket_t socket,
+                                        int64_t timeout_ms);
+
+/**
  * Closes the role behind the view, as its own close does.
  */
 dividere_status_t dividere_socket_close(struct dividere_socket_t socket);

@@ -45,7 +45,10 @@ fn flush_of_a_handle_without_peers_returns_at_once_and_of_one_with_an_absent_pee
     assert_eq!(publisher.flush(soon()).unwrap_err().status(), Status::Closed);
     let dealer = Dealer::new(&free, &Options::new()).unwrap();
     dealer.send(&mut Message::from_bytes(b"waits").unwrap()).unwrap();
-    assert_eq!(dealer.flush(Deadline::from_ms(50)).unwrap_err().status(), Status::Timeout);
+    assert_eq!(
+        dealer.flush(Deadline::from_ms(50)).unwrap_err().status(),
+        Status::Timeout
+    );
 }
 
 #[test]

@@ -22,7 +22,11 @@ fn becomes(publisher: &Publisher, type_name: Option<&str>, wanted: usize) {
 
 #[test]
 fn subscribers_with_different_filters_are_told_apart_on_every_transport() {
-    for endpoint in ["tcp://127.0.0.1:*", "ipc://@dividere-subscribers", "inproc://subscribers"] {
+    for endpoint in [
+        "tcp://127.0.0.1:*",
+        "ipc://@dividere-subscribers",
+        "inproc://subscribers",
+    ] {
         let publisher = Publisher::new(endpoint, &Options::new()).unwrap();
         let at = publisher.last_endpoint().unwrap();
         let subscribe = |filter| Subscriber::new(&at, filter, &Options::new()).unwrap();

@@ -58,7 +58,10 @@ impl Socket {
             return Ok(unsent);
         }
         Err(match errno::last() {
-            libc::EINVAL => Error::new(Status::Unsupported, "only the libzmq that dividere is built with can flush"),
+            libc::EINVAL => Error::new(
+                Status::Unsupported,
+                "only the libzmq that dividere is built with can flush",
+            ),
             other => errno::error(other, "ask how much is still to be sent"),
         })
     }

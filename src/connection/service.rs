@@ -389,7 +389,10 @@ impl Loop {
         let Some(entry) = self.entries.get(&id) else { return };
         for change in changes {
             // Over inproc no event tells of connections, and the end of one unsubscribes.
-            if change.source.is_some_and(|source| source < 0 || entry.live.contains(&source)) {
+            if change
+                .source
+                .is_some_and(|source| source < 0 || entry.live.contains(&source))
+            {
                 subscribers.apply(change);
             }
         }

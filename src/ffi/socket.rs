@@ -320,6 +320,15 @@ pub extern "C" fn dividere_socket_wait_connected(
     guard(|| find_socket(socket.id)?.wait_connected(peers, Deadline::from_ms(timeout_ms)))
 }
 
+/// Waits until everything sent so far was handed to the connections: no queue of the socket holds a message. What the
+/// operating system has then may still be on its way. TIMEOUT, or WOULD_BLOCK where the time is 0, while a peer is slow,
+/// or is connected to and not there. Over inproc there is nothing to wait for. Closing and a normal exit need no
+/// flush before them. UNSUPPORTED with another libzmq than the one built in.
+#[no_mangle]
+pub extern "C" fn dividere_socket_flush(socket: dividere_socket_t, timeout_ms: i64) -> dividere_status_t {
+    guard(|| find_socket(socket.id)?.flush(Deadline::from_ms(timeout_ms)))
+}
+
 /// Closes the role behind the view, as its own close does.
 #[no_mangle]
 pub extern "C" fn dividere_socket_close(socket: dividere_socket_t) -> dividere_status_t {

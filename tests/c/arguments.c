@@ -236,6 +236,7 @@ static void of_sockets(void) {
     IS_NULL(dividere_socket_detach(from, NULL));
     CHECK_IS(DIVIDERE_ENDPOINT, dividere_socket_detach(from, "carrier-pigeon://here"));
     IS_CLOSED(dividere_socket_wait_connected(none, 0, -1));
+    IS_CLOSED(dividere_socket_flush(none, -1));
     CHECK_OK(dividere_socket_close(none));
 
     item.socket = none;

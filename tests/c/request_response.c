@@ -260,6 +260,29 @@ static void a_proxy_passes_requests_on(void) {
     CHECK_OK(dividere_response_close(response));
 }
 
+static void flushing_waits_for_whoever_does_not_take_it(void) {
+    char endpoint[128], bound[160];
+    dividere_dealer_t here = {0}, there = {0};
+    dividere_message_t *in = check_message();
+
+    CHECK_OK(dividere_dealer_new("tcp://127.0.0.1:*", NO_OPTIONS, &there));
+    CHECK_OK(dividere_socket_last_endpoint(dividere_dealer_socket(there), endpoint, sizeof endpoint, NULL));
+    CHECK_OK(dividere_dealer_close(there));
+    CHECK_OK(dividere_dealer_new(endpoint, NO_OPTIONS, &here));
+    CHECK_OK(dividere_socket_flush(dividere_dealer_socket(here), 0));
+    CHECK_OK(dividere_dealer_send_bytes(here, "later", 5));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_socket_flush(dividere_dealer_socket(here), 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_socket_flush(dividere_dealer_socket(here), 20));
+    snprintf(bound, sizeof bound, "@%s", endpoint);
+    CHECK_OK(dividere_dealer_new(bound, NO_OPTIONS, &there));
+    CHECK_OK(dividere_socket_flush(dividere_dealer_socket(here), LONG_MS));
+    CHECK_OK(dividere_dealer_recv_bytes(there, in, LONG_MS));
+    check_holds_bytes(in, "later");
+    CHECK_OK(dividere_dealer_close(there));
+    CHECK_OK(dividere_dealer_close(here));
+    dividere_message_free(in);
+}
+
 CHECK_MAIN(TEST(a_request_is_answered), TEST(a_call_returns_the_reply_or_the_error),
            TEST(what_is_freed_unanswered_is_answered_with_an_error), TEST(dealers_route_and_are_routed),
-           TEST(a_proxy_passes_requests_on))
+           TEST(a_proxy_passes_requests_on), TEST(flushing_waits_for_whoever_does_not_take_it))

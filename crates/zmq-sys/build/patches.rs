@@ -21,7 +21,12 @@ struct Patch {
 
 /// Applies every correction to the tree below `source`.
 pub fn apply(source: &Path) {
-    for patch in engine::PATCHES.iter().chain(heartbeat::PATCHES).chain(curve::PATCHES).chain(sockets::PATCHES) {
+    for patch in engine::PATCHES
+        .iter()
+        .chain(heartbeat::PATCHES)
+        .chain(curve::PATCHES)
+        .chain(sockets::PATCHES)
+    {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let found = text.matches(patch.old).count();
