@@ -1,0 +1,99 @@
+// Dealers among themselves and with responses, and the proxy between.
+#include "support.hpp"
+
+#include "messages.pb.h"
+
+using acme::v1::Answer;
+using acme::v1::Question;
+using acme::v1::Reading;
+using dividere::Dealer;
+using dividere::Message;
+using dividere::Proxy;
+using dividere::ProxyKind;
+using dividere::ProxySide;
+using dividere::Publisher;
+using dividere::Request;
+using dividere::Response;
+using dividere::Subscriber;
+using support::any_port;
+using support::limit;
+
+namespace {
+
+Question question(int number) {
+    Question made;
+    made.set_number(number);
+    return made;
+}
+
+Answer answer(int number) {
+    Answer made;
+    made.set_number(number);
+    return made;
+}
+
+TEST(Dealer, two_dealers_talk_in_any_order) {
+    Dealer one(any_port);
+    Dealer other(one.last_endpoint());
+    other.send(question(1));
+    other.send(question(2));
+    one.send(answer(3));
+    EXPECT_EQ(one.recv<Question>(limit).number(), 1);
+    EXPECT_EQ(one.recv<Question>(limit).number(), 2);
+    EXPECT_EQ(other.recv<Answer>(limit).number(), 3);
+    one.send_bytes("raw");
+    EXPECT_EQ(other.recv_bytes(limit), "raw");
+}
+
+TEST(Dealer, a_dealer_asks_a_response_with_an_empty_frame) {
+    Response response(any_port);
+    Dealer dealer(response.last_endpoint());
+    dealer.send_with_empty_frame(question(1));
+    dealer.send_with_empty_frame(question(2));
+    for (int number = 1; number <= 2; ++number) {
+        EXPECT_EQ(response.recv<Question>(limit).number(), number);
+        response.send(answer(number));
+    }
+    EXPECT_EQ(dealer.recv<Answer>(limit).number(), 1);
+    EXPECT_EQ(dealer.recv<Answer>(limit).number(), 2);
+}
+
+TEST(Proxy, a_dealer_behind_it_answers_requests_by_reply_and_by_route) {
+    Proxy proxy(ProxyKind::RequestResponse, any_port, any_port);
+    Dealer worker(">" + proxy.last_endpoint(ProxySide::Back));
+    Request request(proxy.last_endpoint(ProxySide::Front));
+    for (int number = 0; number < 2; ++number) {
+        auto called =
+            std::async(std::launch::async, [&] { return request.call<Answer>(question(number), limit).number(); });
+        const Message asked = worker.recv(limit);
+        EXPECT_EQ(asked.get<Question>().number(), number);
+        EXPECT_FALSE(asked.route().empty());
+        if (number == 0) {
+            asked.reply(answer(number));
+        } else {
+            worker.send_routed(asked.route(), answer(number));
+        }
+        EXPECT_EQ(support::await(called), number);
+    }
+    EXPECT_EQ(proxy.statistics(ProxySide::Front).messages_in, 2U);
+}
+
+TEST(Proxy, publications_pass_and_are_captured) {
+    Proxy proxy(ProxyKind::PublishSubscribe, any_port, any_port, any_port);
+    auto subscriber = Subscriber::of<Reading>(proxy.last_endpoint(ProxySide::Back));
+    Subscriber tap(proxy.last_endpoint(ProxySide::Capture));
+    Publisher publisher(">" + proxy.last_endpoint(ProxySide::Front));
+    publisher.wait_for_subscribers<Reading>(1, limit);
+    tap.wait_connected(limit);
+    Reading reading;
+    reading.set_value(4);
+    publisher.send(reading);
+    EXPECT_EQ(subscriber.recv<Reading>(limit).value(), 4);
+    const std::string front = proxy.last_endpoint(ProxySide::Front);
+    proxy.close();
+    proxy.close();
+    Publisher next("@" + front);
+    EXPECT_EQ(next.last_endpoint(), front);
+}
+
+} // namespace
