@@ -106,7 +106,15 @@ TEST(Errors, a_closed_handle_says_so_to_everything) {
 TEST(Errors, texts_with_a_nul_are_refused) {
     Subscriber subscriber = Subscriber::of<>(Publisher(any_port).last_endpoint());
     EXPECT_EQ(thrown([&] { subscriber.subscribe(std::string_view("acme.v1\0Reading", 15)); }), Status::InvalidArgument);
-    EXPECT_EQ(Publisher::try_make(std::string("tcp://127.0.0.1:*\0x", 19)).status(), Status::InvalidArgument);
+    const std::string cut("tcp://127.0.0.1:*\0x", 19);
+    EXPECT_EQ(Publisher::try_make(cut).status(), Status::InvalidArgument);
+    const auto kind = dividere::ProxyKind::PublishSubscribe;
+    EXPECT_EQ(dividere::Proxy::try_make(kind, cut, any_port).status(), Status::InvalidArgument);
+    EXPECT_EQ(dividere::Proxy::try_make(kind, any_port, cut).status(), Status::InvalidArgument);
+    EXPECT_EQ(dividere::Proxy::try_make(kind, any_port, any_port, cut).status(), Status::InvalidArgument);
+    dividere::Reactor reactor;
+    EXPECT_EQ(thrown([&] { reactor.on(std::string_view("a\0b", 3), [](dividere::Delivery &) {}); }),
+              Status::InvalidArgument);
 }
 
 TEST(Errors, timeouts_are_rounded_up_and_never_wrap) {

@@ -132,6 +132,7 @@ TEST(RequestResponse, an_answer_of_another_type_is_an_error_that_carries_it) {
 TEST(RequestResponse, a_call_without_an_answer_times_out_and_the_next_goes_through) {
     Response response(any_port);
     Request request(response.last_endpoint());
+    request.wait_connected(limit);
     EXPECT_EQ(request.try_call<Answer>(question(1), std::chrono::milliseconds(20)).status(), Status::Timeout);
     auto served = std::async(std::launch::async, [&] {
         // Both are answered; the late answer to the first is not taken for that to the second.

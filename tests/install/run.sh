@@ -112,12 +112,21 @@ promise 'dividere.h compiles as C99 without a warning' \
     cc -std=c99 "${strict[@]}" -c "$work/header.c" -o "$work/header.o"
 promise 'dividere.h compiles as C++17 without a warning' \
     c++ -std=c++17 "${strict[@]}" -c "$work/header.cpp" -o "$work/header.o"
+promise 'the C++ binding is installed' test -f "$prefix/include/dividere/dividere.hpp"
+# Every compiler that the machine has.
+compilers=(c++)
+for candidate in clang++ clang++-{14..22}; do
+    command -v "$candidate" >/dev/null && compilers+=("$candidate") && break
+done
 for header in "$prefix"/include/dividere/*.hpp; do
     [ -e "$header" ] || continue
     name=${header#"$prefix/include/"}
     printf '#include <%s>\n#include <%s>\n' "$name" "$name" >"$work/alone.cpp"
-    promise "$name compiles alone" c++ -std=c++17 -Wall -Wextra -Werror \
-        -isystem /usr/include -I "$prefix/include" -fsyntax-only "$work/alone.cpp"
+    for compiler in "${compilers[@]}"; do
+        promise "$name compiles alone without a warning ($compiler)" \
+            "$compiler" -std=c++17 "${strict[@]}" -Wshadow -Wconversion -Wsign-conversion \
+            -fsyntax-only "$work/alone.cpp"
+    done
 done
 
 # ---- programs outside the tree, over CMake ---------------------------------
@@ -173,7 +182,8 @@ with_pkgconfig() {
         cc -std=c99 -Wall -Wextra -Werror "$work/project/program.c" \
             $(pkg-config --cflags "$package") -o "$work/$output" $(pkg-config --libs "$package")
     else
-        c++ -std=c++17 "$work/project/program.cpp" "$work/reading.pb.cc" -I "$work" \
+        c++ -std=c++17 -Wall -Wextra -Wpedantic -Werror "$work/project/program.cpp" \
+            "$work/reading.pb.cc" -isystem "$work" \
             $(pkg-config --cflags "$package" protobuf) -o "$work/$output" \
             $(pkg-config --libs "$package" protobuf)
     fi && run_program "$work/$output"

@@ -1,45 +1,61 @@
-// A small C++ program: one protobuf message from a publisher to a subscriber over tcp.
+// A small C++ program: protobuf messages over tcp, published, asked for and handled, through the C++ binding.
 #include "reading.pb.h"
-#include <dividere.h>
+#include <dividere/dividere.hpp>
 #include <iostream>
 #include <stdexcept>
-#include <string>
 
-static void check(dividere_status_t status, const char *what) {
-    if (status != DIVIDERE_OK)
-        throw std::runtime_error(std::string(what) + ": " + dividere_last_error());
+using namespace std::chrono_literals;
+
+static void require(bool holds, const char *what) {
+    if (!holds)
+        throw std::runtime_error(what);
+}
+
+static void publish_and_subscribe() {
+    dividere::Publisher publisher("tcp://127.0.0.1:*");
+    auto subscriber = dividere::Subscriber::of<Reading>(publisher.last_endpoint());
+    publisher.wait_for_subscribers<Reading>(1, 30s);
+
+    Reading sent;
+    sent.set_name("cpu");
+    sent.set_value(0.7);
+    publisher.send(sent);
+
+    const auto received = subscriber.recv<Reading>(30s);
+    require(received.name() == "cpu" && received.value() == 0.7, "something else was received than sent");
+}
+
+static void ask() {
+    dividere::Response response("tcp://127.0.0.1:*");
+    dividere::Reactor reactor;
+    reactor.add(response);
+    reactor.on<Reading>([](const Reading &asked, dividere::Delivery &delivery) {
+        require(asked.name() == "cpu", "no such sensor");
+        Reading answer;
+        answer.set_value(0.5);
+        delivery.reply(answer);
+    });
+    reactor.start();
+
+    dividere::Request request(response.last_endpoint());
+    Reading question;
+    question.set_name("cpu");
+    require(request.call<Reading>(question, 30s).value() == 0.5, "not the answer");
+
+    question.set_name("gpu");
+    try {
+        request.call<Reading>(question, 30s);
+        require(false, "an exception of the server did not become one of the caller");
+    } catch (const dividere::Error &error) {
+        require(error.status() == dividere::Status::Remote, error.what());
+    }
 }
 
 int main() {
     try {
-        dividere_publisher_t publisher{};
-        dividere_subscriber_t subscriber{};
-        char endpoint[256];
-        check(dividere_publisher_new("tcp://127.0.0.1:*", nullptr, &publisher), "publisher");
-        check(dividere_socket_last_endpoint(dividere_publisher_socket(publisher), endpoint, sizeof endpoint, nullptr),
-              "endpoint");
-        check(dividere_subscriber_new(endpoint, nullptr, &subscriber), "subscriber");
-        check(dividere_publisher_wait_for_subscribers(publisher, nullptr, 1, 30000), "wait for the subscriber");
-
-        Reading sent;
-        sent.set_name("cpu");
-        sent.set_value(0.7);
-        const std::string payload = sent.SerializeAsString();
-        check(dividere_publisher_send_typed(publisher, "Reading", payload.data(), payload.size()), "send");
-
-        dividere_message_t *message = nullptr;
-        dividere_view_t view;
-        check(dividere_message_new(&message), "message");
-        check(dividere_subscriber_recv(subscriber, message, 30000), "receive");
-        check(dividere_message_view(message, &view), "view");
-        Reading received;
-        if (!received.ParseFromArray(view.payload, static_cast<int>(view.payload_len)) || received.name() != "cpu" ||
-            received.value() != 0.7)
-            throw std::runtime_error("something else was received than sent");
-        dividere_message_free(message);
-        dividere_subscriber_close(subscriber);
-        dividere_publisher_close(publisher);
-        std::cout << "received what was sent\n";
+        publish_and_subscribe();
+        ask();
+        std::cout << "dividere " << dividere::version() << ": received what was sent\n";
         return 0;
     } catch (const std::exception &error) {
         std::cerr << error.what() << '\n';

@@ -36,6 +36,12 @@ public:
 
     static Result<Proxy> try_make(ProxyKind kind, const Endpoints &front, const Endpoints &back,
                                   const std::optional<Endpoints> &capture = std::nullopt, const Options &options = {}) {
+        for (const Endpoints *endpoints : {&front, &back, capture ? &*capture : &front}) {
+            Result<void> whole = detail::whole_in_c(endpoints->text());
+            if (!whole) {
+                return whole;
+            }
+        }
         dividere_proxy_t handle = {0};
         const dividere_status_t status =
             dividere_proxy_new(static_cast<std::int32_t>(kind), front.text().c_str(), back.text().c_str(),

@@ -21,8 +21,8 @@ using TimerId = std::uint64_t;
 ///
 /// Handlers are any callables, move-only ones included; they are destroyed exactly once, after their last call. What
 /// a handler throws makes it fail: a requester is told (as Remote, with the text), the error handler is called, and the
-/// reactor goes on. What timers, the idle hook and posted functions throw goes to the
-/// exception handler (set_exception_handler).
+/// reactor goes on. What timers, the idle hook and posted functions throw goes to the exception handler
+/// (set_exception_handler).
 class ReactorRef {
 public:
     explicit ReactorRef(dividere_reactor_t reactor) noexcept : reactor_(reactor) {}
@@ -37,8 +37,7 @@ public:
     /// Calls `handler` for messages of type T: with the message and its delivery, or with the message alone. In place
     /// of the one set before.
     ///
-    ///     reactor.on<Question>([](const Question &question, Delivery &delivery) { delivery.reply(answer_to(question));
-    ///     });
+    ///     reactor.on<Question>([](const Question &question, Delivery &asked) { asked.reply(answer_to(question)); });
     template <class T, class F>
     void on(F &&handler) const {
         static_assert(is_protobuf<T>, "on<T>() is for protobuf messages");
@@ -70,14 +69,15 @@ public:
     /// Calls `handler(Delivery &)` for messages of a type given by its full name.
     template <class F>
     void on(std::string_view type_name, F &&handler) const {
-        const std::string name(type_name);
-        on_any(name.c_str(), std::forward<F>(handler));
+        detail::with_c_text(type_name, [&](const char *name) {
+            return on_any(name, std::forward<F>(handler));
+        }).value();
     }
 
     /// Calls `handler(Delivery &)` for messages that no other handler is for.
     template <class F>
     void on_default(F &&handler) const {
-        on_any(nullptr, std::forward<F>(handler));
+        detail::check(on_any(nullptr, std::forward<F>(handler)));
     }
 
     /// Takes a handler away.
@@ -187,7 +187,7 @@ private:
     }
 
     template <class F>
-    void on_any(const char *type_name, F &&handler) const {
+    dividere_status_t on_any(const char *type_name, F &&handler) const {
         using Function = std::decay_t<F>;
         const auto call = [](void *context, const dividere_delivery_t *from, dividere_message_t *message) {
             return guarded([&] {
@@ -196,7 +196,7 @@ private:
             });
         };
         auto context = detail::context_of(std::forward<F>(handler));
-        detail::check(dividere_reactor_on(reactor_, type_name, call, context.release(), detail::destroy<Function>));
+        return dividere_reactor_on(reactor_, type_name, call, context.release(), detail::destroy<Function>);
     }
 
     template <class F>

@@ -36,13 +36,21 @@ private:
 
 namespace detail {
 
-/// Calls `use` with the text as C wants it. InvalidArgument where it has a NUL, which C would take for its end.
+/// InvalidArgument where a text has a NUL, which C would take for its end.
+inline Result<void> whole_in_c(std::string_view text) {
+    const std::size_t length = text.find('\0');
+    if (length == std::string_view::npos) {
+        return {};
+    }
+    return Result<void>(Status::InvalidArgument,
+                        "the text '" + std::string(text.substr(0, length)) + "' goes on after a NUL");
+}
+
+/// Calls `use` with the text as C wants it.
 template <class Use>
 Result<void> with_c_text(std::string_view text, Use use) {
-    if (text.find('\0') != std::string_view::npos) {
-        return Result<void>(Status::InvalidArgument, "the text '" + std::string(text.data()) + "' goes on after a NUL");
-    }
-    return outcome(use(std::string(text).c_str()));
+    Result<void> whole = whole_in_c(text);
+    return whole ? outcome(use(std::string(text).c_str())) : std::move(whole);
 }
 
 /// What a C function writes into a buffer, whole: `read(buffer, size, &length)`.

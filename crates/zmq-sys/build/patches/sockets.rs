@@ -1,10 +1,11 @@
-//! What sockets keep of a connection, and tell of it.
+//! What sockets keep of a connection, tell of it, and return.
 
 use super::Patch;
 
 const CONFLATED_SUBSCRIPTIONS: &str = "a conflating subscriber's own subscriptions";
 const UNSENT: &str = "how many peers have messages waiting to be sent";
 const SOURCE: &str = "which inproc connection a subscription came from";
+const BIND_FAILED: &str = "why a bind failed";
 
 pub const PATCHES: &[Patch] = &[
     // ZMQ_CONFLATE on a SUB conflated what it sends, too: of several subscriptions only the last arrived.
@@ -243,6 +244,16 @@ void zmq::pipe_t::set_inproc ()
         new: "    _last_pipe = NULL;
     _terminated_source = NULL;
     options.type = ZMQ_XPUB;
+",
+    },
+    // To tell the monitor of a failed bind means to send a message, which leaves EAGAIN in errno.
+    Patch {
+        file: "src/socket_base.cpp",
+        why: BIND_FAILED,
+        old: "    event (endpoint_uri_pair_, values, 1, ZMQ_EVENT_BIND_FAILED);
+",
+        new: "    event (endpoint_uri_pair_, values, 1, ZMQ_EVENT_BIND_FAILED);
+    errno = err_;
 ",
     },
 ];
