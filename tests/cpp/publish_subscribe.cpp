@@ -268,6 +268,20 @@ TEST(PublishSubscribe, events_are_pulled_and_called) {
     EXPECT_EQ(subscriber.endpoints(), std::vector<std::string>{publisher.last_endpoint()});
 }
 
+TEST(PublishSubscribe, flush_waits_for_peers_and_gives_up_in_time) {
+    support::PublishSubscribe pair;
+    pair.publisher.send(reading(1));
+    pair.publisher.flush(limit);
+    EXPECT_EQ(pair.subscriber.recv<Reading>(limit).value(), 1);
+    // Connected to, and not there: the message stays.
+    const Publisher gone(any_port);
+    const std::string endpoint = gone.last_endpoint();
+    gone.close();
+    dividere::Dealer dealer(">" + endpoint, dividere::Options().linger(dividere::no_wait));
+    dealer.send(reading(1));
+    EXPECT_EQ(dealer.try_flush(std::chrono::milliseconds(20)).status(), Status::Timeout);
+}
+
 TEST(PublishSubscribe, poll_tells_which_role_has_something) {
     support::PublishSubscribe one;
     support::PublishSubscribe other;

@@ -95,6 +95,13 @@ public:
     void wait_connected(std::size_t peers, Timeout timeout) const { try_wait_connected(peers, timeout).value(); }
     void wait_connected(Timeout timeout) const { wait_connected(0, timeout); }
 
+    /// Waits until everything sent so far was handed to the connections. Timeout while a peer is slow, or is connected
+    /// to and not there. Closing and a normal exit need no flush before them.
+    Result<void> try_flush(Timeout timeout) const {
+        return detail::outcome(dividere_socket_flush(socket_, timeout.ms()));
+    }
+    void flush(Timeout timeout) const { try_flush(timeout).value(); }
+
     /// Takes the oldest event of this handle's connections, or waits for one. The last 1024 are kept.
     Result<Event> try_event_recv(Timeout timeout) const {
         dividere_event_t event;
