@@ -5,9 +5,9 @@ mod common;
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Mutex, Once};
+use std::sync::{Condvar, Mutex, Once};
 
-use common::{address, bytes, endpoint, next_event, role, soon, typed, Process, LIMIT_MS, TRANSPORTS};
+use common::{address, bytes, endpoint, next_event, role, soon, typed, Process, LIMIT, LIMIT_MS, TRANSPORTS};
 use dividere::connection::events::{Event, EventKind};
 use dividere::connection::keys::{KeyPair, PublicKey, SecretKey};
 use dividere::connection::log::{set_log_callback, Level};
@@ -56,20 +56,28 @@ fn exchange(from: &dyn Channel, to: &dyn Channel, content: &[u8]) {
     assert_eq!(message.bytes(), content);
 }
 
-/// Lines of the log since the first call that contain `text`.
-fn log_lines(text: &str) -> Vec<String> {
-    static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static LOGGED: Condvar = Condvar::new();
+
+/// Collects the log of the process from now on.
+fn collect_log() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        set_log_callback(
-            Level::Warning,
-            Some(Box::new(|level, target, line| {
-                LINES.lock().unwrap().push(format!("{level} {target} {line}"));
-            })),
-        );
+        let collect = |level: Level, target: &str, line: &str| {
+            LINES.lock().unwrap().push(format!("{level} {target} {line}"));
+            LOGGED.notify_all();
+        };
+        set_log_callback(Level::Warning, Some(Box::new(collect)));
     });
-    let lines = LINES.lock().unwrap();
-    lines.iter().filter(|line| line.contains(text)).cloned().collect()
+}
+
+/// Waits until so many lines of the log contain `text`: a line is written a moment after its event.
+fn wait_for_lines(text: &str, count: usize) {
+    let missing = |lines: &mut Vec<String>| lines.iter().filter(|line| line.contains(text)).count() < count;
+    let (lines, waited) = LOGGED
+        .wait_timeout_while(LINES.lock().unwrap(), LIMIT, missing)
+        .unwrap();
+    assert!(!waited.timed_out(), "not {count} lines with '{text}' in {lines:#?}");
 }
 
 fn failed_with(channel: &dyn Channel, status: Status) -> Event {
@@ -160,7 +168,7 @@ fn what_is_sent_cannot_be_read_on_the_way() {
 
 #[test]
 fn a_refused_key_is_permission_at_once_with_an_event_and_a_line_on_both_sides() {
-    log_lines("");
+    collect_log();
     let (server_keys, allowed, stranger) = (pair(), pair(), pair());
     let server = Response::new("tcp://127.0.0.1:*", &server(&server_keys, &[&allowed])).unwrap();
     let at = server.last_endpoint().unwrap();
@@ -176,10 +184,11 @@ fn a_refused_key_is_permission_at_once_with_an_event_and_a_line_on_both_sides() 
     assert!(told.peer.starts_with("tcp://127.0.0.1:"), "{told}");
     assert_eq!(server.statistics().unwrap().peers, 0);
     // A line from each, and one from whoever checks the keys.
-    let by_server = format!("handshake failed {at} peer {}", told.peer);
-    assert_eq!(log_lines(&by_server).len(), 1, "{:#?}", log_lines(""));
-    assert!(!log_lines(&format!("handshake failed {at} peer")).is_empty());
-    assert!(!log_lines("refused a client").is_empty());
+    wait_for_lines(
+        &format!("warning events handshake failed {at} peer {} code 303", told.peer),
+        2,
+    );
+    wait_for_lines("warning keys refused a client at 127.0.0.1", 1);
 
     // Calls say it, too, and do not wait for their time to pass.
     let request = Request::new(&at, &refused).unwrap();
@@ -197,6 +206,7 @@ fn a_refused_key_is_permission_at_once_with_an_event_and_a_line_on_both_sides() 
     good.send_with_empty_frame(&mut typed("a.A", b"1")).unwrap();
     server.recv(&mut reply, soon()).unwrap();
     assert_eq!(reply.payload(), b"1");
+    server.wait_connected(1, soon()).unwrap();
     assert_eq!(server.statistics().unwrap().peers, 1);
 }
 
@@ -266,6 +276,7 @@ fn each_server_has_an_allow_list_of_its_own() {
             let error = dealer.wait_connected(0, soon()).unwrap_err();
             assert_eq!(error.status(), Status::Permission);
         }
+        at.wait_connected(allowed.len(), soon()).unwrap();
         assert_eq!(at.statistics().unwrap().peers, allowed.len() as u64);
         for (number, dealer) in inside.iter().enumerate() {
             exchange(dealer, at, &[number as u8]);
@@ -323,10 +334,7 @@ fn keys_are_checked_in_a_forked_child_and_after_a_shutdown() {
         let good = Dealer::new(&address(&server), &client(&allowed, server_keys.public)).unwrap();
         exchange(&good, &server, b"1");
         let bad = Dealer::new(&address(&server), &client(&stranger, server_keys.public)).unwrap();
-        assert_eq!(
-            bad.wait_connected(0, soon()).unwrap_err().status(),
-            Status::Permission
-        );
+        assert_eq!(bad.wait_connected(0, soon()).unwrap_err().status(), Status::Permission);
     }
     if role().is_none() {
         return Process::start(TEST, "check", "").succeeds();

@@ -408,8 +408,7 @@ impl Socket {
 
     /// As `send`, and waits for room no longer than until `limit`.
     pub(crate) fn send_before(&self, frames: &mut [Frame], limit: Deadline) -> Result<()> {
-        let size: usize = frames.iter().map(Frame::len).sum();
-        self.check_size(size)?;
+        frames.iter().try_for_each(|frame| self.check_size(frame.len()))?;
         let sent = self.enter()?.try_send(frames);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
@@ -449,6 +448,12 @@ impl Socket {
             }
             FullQueue::Drop => {
                 let mut entered = self.enter()?;
+                // That there is room again may be known only after a look.
+                entered.events()?;
+                match attempt(&mut entered) {
+                    Err(error) if error.status() == Status::WouldBlock => {}
+                    other => return other,
+                }
                 entered.send_dropping(attempt)?;
                 self.counters.dropped_queue_full();
                 Ok(())

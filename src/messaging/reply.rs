@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
+use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
 use crate::connection::log::log_line;
 use crate::connection::socket::Socket;
@@ -59,21 +60,38 @@ impl Origin {
     }
 
     pub fn reply(&self, payload: &mut Frame) -> Result<()> {
-        self.0.reply(payload)
+        self.0.reply(payload, Deadline::Never)
     }
 
     pub fn reply_error(&self, status: Status, text: &str) -> Result<()> {
-        self.0.reply(&mut error_frame(status, text)?)
+        self.0.reply(&mut error_frame(status, text)?, Deadline::Never)
+    }
+
+    /// As `reply_error`, by us, once: whoever reads no answers does not hold up the others.
+    pub fn refuse(&self, status: Status, text: &str) -> Result<()> {
+        self.0.refuse(status, text)
     }
 }
 
 impl Slot {
-    fn reply(&self, payload: &mut Frame) -> Result<()> {
+    fn refuse(&self, status: Status, text: &str) -> Result<()> {
+        let refused = self.reply(&mut error_frame(status, text)?, Deadline::Now);
+        if refused
+            .as_ref()
+            .is_err_and(|e| matches!(e.status(), Status::WouldBlock | Status::Timeout))
+        {
+            self.answered.store(true, Ordering::Release);
+            self.socket.counters.dropped_queue_full();
+        }
+        refused
+    }
+
+    fn reply(&self, payload: &mut Frame, limit: Deadline) -> Result<()> {
         self.socket.check_size(payload.len())?;
         if self.answered.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::State, "the request was answered already"));
         }
-        let sent = self.send(payload);
+        let sent = self.send(payload, limit);
         match &sent {
             Err(e) if e.status() == Status::Unreachable => self.socket.counters.dropped_unrouted(),
             // It can be tried again.
@@ -83,13 +101,13 @@ impl Slot {
         sent
     }
 
-    fn send(&self, payload: &mut Frame) -> Result<()> {
+    fn send(&self, payload: &mut Frame, limit: Deadline) -> Result<()> {
         let mut frames = Vec::with_capacity(self.route.len() + 1);
         for frame in &self.route {
             frames.push(Frame::from_bytes(frame.bytes())?);
         }
         frames.push(std::mem::take(payload));
-        let sent = self.socket.send(&mut frames);
+        let sent = self.socket.send_before(&mut frames, limit);
         if sent.is_err() {
             if let Some(unsent) = frames.pop() {
                 *payload = unsent;
@@ -104,9 +122,7 @@ impl Drop for Slot {
         if *self.answered.get_mut() || !*self.owes_an_answer.get_mut() || self.socket.is_closed() {
             return;
         }
-        let answer =
-            error_frame(Status::Remote, "the request was left unanswered").and_then(|mut frame| self.reply(&mut frame));
-        if let Err(error) = answer {
+        if let Err(error) = self.refuse(Status::Remote, "the request was left unanswered") {
             log_line!(
                 Debug,
                 "messaging",

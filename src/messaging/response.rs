@@ -84,7 +84,7 @@ impl Response {
     }
 
     fn refuse(&self, origin: &Origin, status: Status, text: &str) {
-        if let Err(error) = origin.reply_error(status, text) {
+        if let Err(error) = origin.refuse(status, text) {
             crate::connection::log::log_line!(Debug, "messaging", "cannot refuse a request: {error}");
         }
     }

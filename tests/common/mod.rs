@@ -2,6 +2,8 @@
 //! and processes of their own for what would disturb the test's.
 #![allow(dead_code)]
 
+pub mod zmtp;
+
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};

@@ -7,6 +7,7 @@ use std::path::Path;
 mod curve;
 mod engine;
 mod heartbeat;
+mod publisher;
 mod sockets;
 
 /// One replacement in one file.
@@ -26,6 +27,7 @@ pub fn apply(source: &Path) {
         .chain(heartbeat::PATCHES)
         .chain(curve::PATCHES)
         .chain(sockets::PATCHES)
+        .chain(publisher::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -145,13 +145,13 @@ fn dispatch(reactor: &Reactor, source: &Arc<Source>, handlers: &Handlers, messag
     };
     let result = handle(&delivery, handlers, message);
     let Err(error) = result else { return };
-    if message.can_reply() && message.origin_ref().is_some_and(|origin| origin.owes()) {
+    if let Some(origin) = message.origin_ref().filter(|origin| origin.is_open() && origin.owes()) {
         let status = if error.status() == Status::NotFound {
             Status::NotFound
         } else {
             Status::Remote
         };
-        if let Err(unsent) = message.reply_error(status, error.text()) {
+        if let Err(unsent) = origin.refuse(status, error.text()) {
             log_line!(Debug, "reactor", "cannot tell a requester of an error: {unsent}");
         }
     }
