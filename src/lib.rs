@@ -20,3 +20,8 @@ pub use messaging::reactor::{Delivery, Reactor};
 pub use messaging::request::Request;
 pub use messaging::response::Response;
 pub use messaging::subscriber::{Filter, Subscriber};
+
+/// The samples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

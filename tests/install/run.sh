@@ -200,6 +200,30 @@ private_libraries() {
 }
 promise 'pkg-config --static names what the static library needs' private_libraries
 
+# ---- the samples of the README ---------------------------------------------
+
+# sample LANGUAGE: the first block of that language
+sample() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$root/README.md" | sed '1d;/^```$/,$d'; }
+mkdir -p "$work/readme"
+sample proto >"$work/readme/reading.proto"
+sample c >"$work/readme/sample.c"
+sample cpp >"$work/readme/sample.cpp"
+readme_c() {
+    # shellcheck disable=SC2046
+    cc -std=c99 -Wall -Wextra "$work/readme/sample.c" -o "$work/readme/c" \
+        $(pkg-config --cflags --libs dividere) &&
+        [ "$(run_program "$work/readme/c")" = 'Reading: 5 bytes' ]
+}
+readme_cpp() {
+    # shellcheck disable=SC2046
+    protoc --proto_path="$work/readme" --cpp_out="$work/readme" "$work/readme/reading.proto" &&
+        c++ -std=c++17 "$work/readme/sample.cpp" "$work/readme/reading.pb.cc" \
+            -o "$work/readme/cpp" $(pkg-config --cflags --libs dividere protobuf) &&
+        [ "$(run_program "$work/readme/cpp")" = cpu ]
+}
+promise "the README's C sample runs" readme_c
+promise "the README's C++ sample runs" readme_cpp
+
 echo
 for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
 echo "$passed passed, ${#failures[@]} failed"
