@@ -58,4 +58,4 @@ if [ "$(number subscriber received)" != "$sent" ] || [ "$(number aggregator rece
     echo "telemetry: $sent readings were sent, but not all of them received" >&2
     exit 1
 fi
-exit "$status"
+[ "$status" -eq 0 ]
