@@ -9,7 +9,7 @@ BUILD ?= build/cmake
 .PHONY: help setup build demo test soak sanitize fuzz bench lint format header install clean
 
 help: ## print this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 	@echo
 	@echo '  PREFIX=/usr/local  DESTDIR=  where install puts things;  JOBS=2  compilers at once'
 
@@ -19,10 +19,10 @@ setup: ## install the packages that building and testing need (Debian, Ubuntu)
 build: ## build the shared and the static library
 	@BUILD=$(BUILD) JOBS=$(JOBS) scripts/build.sh
 
-demo: ## show live telemetry of this machine, sent and asked for through dividere
+demo: setup ## show live telemetry of this machine, sent and asked for through dividere
 	@JOBS=$(JOBS) scripts/demo.sh
 
-test: ## run every test that takes seconds: Rust, C, C++, Python, installed copy
+test: setup ## run every test that takes seconds: Rust, C, C++, Python, installed copy
 	@JOBS=$(JOBS) scripts/test.sh
 
 soak: ## run the tests that take minutes

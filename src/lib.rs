@@ -7,12 +7,17 @@ pub mod messaging;
 pub mod proto;
 
 pub use connection::clock::Deadline;
-pub use connection::options::{Options, ProcessOptions};
+pub use connection::events::{Event, EventKind};
+pub use connection::keys::{KeyPair, PublicKey, SecretKey};
+pub use connection::log::{set_log_callback, Level};
+pub use connection::options::{FullQueue, Options, ProcessOptions};
 pub use connection::process::{configure, shutdown};
 pub use connection::proxy::{Proxy, ProxyKind};
+pub use connection::stats::Statistics;
 pub use error::{Error, Result, Status};
 pub use messaging::channel::{recv_many, send_many, Channel};
 pub use messaging::dealer::Dealer;
+pub use messaging::envelope;
 pub use messaging::message::{Message, MessageKind};
 pub use messaging::poll::poll;
 pub use messaging::publisher::Publisher;
