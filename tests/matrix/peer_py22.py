@@ -214,6 +214,10 @@ class Peer:
         self.handles[name].send(message)
         return self.handles[name].recv()
 
+    def do_connected(self, _name, _peers):
+        # It sends to each of its endpoints in turn from the start, connected or not.
+        pass
+
     def do_subscribe(self, name, type_name):
         topic = messaging.Subscriber.topicId(class_of(type_name)())
         self.handles[name].inner.subscribe(topic)
@@ -254,7 +258,7 @@ RETIRED = []
 
 def with_star(endpoint):
     """A Response binds where there is a `*:` in the endpoint, a Dealer where there is a `*`, and nowhere else."""
-    if endpoint.startswith("tcp://") and endpoint.endswith("*"):
+    if endpoint.startswith("@tcp://"):
         # No way to say 127.0.0.1 here.
         return "tcp://*:*"
     if endpoint.startswith("@"):

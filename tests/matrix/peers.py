@@ -53,10 +53,6 @@ class Peer:
             raise PeerFailed(f"{self.label} takes no command: {error}") from None
         self.pending += 1
 
-    def answered(self):
-        """Whether `end` would not wait."""
-        return not self.answers.empty()
-
     def end(self):
         try:
             answer = self.answers.get(timeout=ANSWER_SECONDS)

@@ -20,6 +20,7 @@ from table import Malformed, TRANSPORTS, payload_of, read_languages, read_scenar
 HERE = os.path.dirname(os.path.abspath(__file__))
 # How often a publisher that cannot count its subscribers tries whether one listens.
 PROBE_SECONDS = 0.02
+PROBE = b"probe "
 JOIN_SECONDS = 20
 
 
@@ -58,6 +59,9 @@ class Case:
         if step.kind == "begins":
             return
         answer = peer.end()
+        while PROBE.hex() in answer:
+            # It was meant for another subscriber.
+            answer = peer.ask(command)
         words = step.command.split()
         if words[:1] == ["new"]:
             if not answer.startswith("ok"):
@@ -81,9 +85,7 @@ class Case:
         """A word of a command with the endpoints in their places."""
         if word == "bind":
             self.bound += 1
-            if self.transport == "tcp":
-                return "tcp://127.0.0.1:*"
-            return f"@{self.transport}://{self.place}-{self.bound}"
+            return "@tcp://127.0.0.1:*" if self.transport == "tcp" else f"@{self.transport}://{self.place}-{self.bound}"
         if "$" not in word:
             return word
         parts = []
@@ -111,11 +113,10 @@ class Case:
         prefix = message.partition(":")[2]
 
         def probe_of(number):
-            text = b"probe %06d" % number
+            text = PROBE + b"%06d" % number
             if prefix:
-                return "bytes", "bytes " + (payload_of(prefix) + text).hex()
-            kind = f"typed {self.messages[message].type_name}"
-            return kind, f"{kind} {(bytes([10, len(text)]) + text).hex()}"
+                return "bytes " + (payload_of(prefix) + text).hex()
+            return f"typed {self.messages[message].type_name} {(bytes([10, len(text)]) + text).hex()}"
 
         deadline = time.monotonic() + JOIN_SECONDS
         sent = 0
@@ -124,12 +125,12 @@ class Case:
             if time.monotonic() > deadline:
                 raise Mismatch(f"{receiver.label}: nothing of {sent} messages arrived")
             sent += 1
-            command = f"send {publisher} {probe_of(sent)[1]}"
+            command = f"send {publisher} {probe_of(sent)}"
             self.compare(sender, command, sender.ask(command), "ok")
         answer = receiver.end()
-        while answer != probe_of(sent)[1]:
-            if not answer.startswith(probe_of(sent)[0]):
-                raise Mismatch(f"{receiver.label}: `{receive}` was answered with `{answer}`")
+        while answer != probe_of(sent):
+            if PROBE.hex() not in answer:
+                raise Mismatch(f"{receiver.label}: `{receive}` was answered with `{answer}`, not with a probe")
             answer = receiver.ask(receive)
 
 
@@ -151,7 +152,9 @@ class Matrix:
             "python22": arguments.python22 or "python22-not-given",
             "generated": os.path.join(self.folder, "generated"),
         }
-        self.scenarios, self.messages = read_scenarios(os.path.join(HERE, "scenarios.txt"))
+        self.scenarios, self.messages = read_scenarios(
+            os.path.join(HERE, "scenarios.txt"), os.path.join(HERE, "..", "vectors", "envelopes.json")
+        )
         every = read_languages(os.path.join(HERE, "languages.txt"), places)
         if arguments.languages:
             wanted = arguments.languages.split(",")

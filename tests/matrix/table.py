@@ -1,6 +1,7 @@
 """Reads scenarios.txt and languages.txt, whose first lines describe them."""
 
 import dataclasses
+import json
 import re
 import shlex
 import zlib
@@ -14,7 +15,7 @@ class Malformed(Exception):
     """A line of a table that is not as described."""
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(eq=False)
 class Language:
     name: str
     command: List[str]
@@ -100,7 +101,7 @@ def read_languages(path, places):
     return languages
 
 
-def read_scenarios(path):
+def read_scenarios(path, vectors_path):
     """All scenarios, each with `for X in ...` as often as it says, and the messages by name."""
     messages, blocks = {}, []
     for number, words in lines_of(path):
@@ -112,46 +113,89 @@ def read_scenarios(path):
             blocks[-1][1].append((number, words))
         else:
             raise Malformed(f"{path}:{number}: not in a scenario: {' '.join(words)}")
+    vectors = read_vectors(vectors_path, messages)
     scenarios = []
-    for name, lines in blocks:
-        loops = [words for _, words in lines if words[0] == "for"]
-        lines = [(number, words) for number, words in lines if words[0] != "for"]
-        for value in loops[0][3:] if loops else [None]:
-            variable = loops[0][1] if loops else None
-            told = f"{name} ({variable} = {value})" if loops else name
-            here = [(n, [value if word == variable else word for word in words]) for n, words in lines]
-            try:
-                scenarios.append(scenario_of(told, here, messages))
-            except Malformed as error:
-                raise Malformed(f"{path}:{error}") from None
+    try:
+        for name, lines in blocks:
+            scenarios += scenarios_of(name, unrolled(lines, vectors), messages)
+    except Malformed as error:
+        raise Malformed(f"{path}:{error}") from None
     names = [scenario.name for scenario in scenarios]
     if len(set(names)) < len(names):
         raise Malformed(f"{path}: two scenarios have the same name")
     return scenarios, messages
 
 
+def read_vectors(path, messages):
+    """For each vector what its three words stand for; adds them to the messages."""
+    with open(path, encoding="utf-8") as file:
+        vectors = json.load(file)
+    words = []
+    for number, vector in enumerate(vectors):
+        name = f"vector{number}"
+        messages[name] = Message(vector["full_name"], vector["payload"] or "-")
+        # 2.2.0 begins with field 1, the short name; ours is the full one.
+        short, full = (b"\x0a%c%b" % (len(vector[key]), vector[key].encode()) for key in ("class_name", "full_name"))
+        theirs = bytes.fromhex(vector["envelope"])
+        if not theirs.startswith(short):
+            raise Malformed(f"{path}: vector {number} does not begin with its class name")
+        written = full + theirs[len(short) :]
+        words.append(
+            {"{vector}": f"{{{name}}}", "{envelope}": f"bytes {theirs.hex()}", "{written}": f"bytes {written.hex()}"}
+        )
+    return words
+
+
+def unrolled(lines, vectors):
+    """The lines with `repeat` and `for each vector`, neither within the other, written out."""
+    out, rounds, inner = [], None, []
+    for number, words in lines:
+        if words[0] == "repeat":
+            rounds = [{}] * int(words[1])
+        elif words == ["for", "each", "vector"]:
+            rounds = vectors
+        elif words == ["end"] and rounds is not None:
+            for values in rounds:
+                out += [(n, " ".join(values.get(word, word) for word in line).split()) for n, line in inner]
+            rounds, inner = None, []
+        else:
+            (out if rounds is None else inner).append((number, words))
+    if rounds is not None:
+        raise Malformed(f"{lines[-1][0]}: `end` is missing")
+    return out
+
+
+def scenarios_of(name, lines, messages):
+    loop = next((words for _, words in lines if words[0] == "for"), None)
+    if loop is None:
+        return [scenario_of(name, lines, messages)]
+    _, variable, _, *values = loop
+    return [
+        scenario_of(
+            f"{name} ({variable} = {value})",
+            [(n, [value if word == variable else word for word in line]) for n, line in lines if line is not loop],
+            messages,
+        )
+        for value in values
+    ]
+
+
 def scenario_of(name, lines, messages):
-    transports, needs, steps = list(TRANSPORTS), {"A": [], "B": []}, []
-    # The steps of an open `repeat`, and how often.
-    outer, times = None, 0
+    scenario = Scenario(name, list(TRANSPORTS), {"A": [], "B": []}, [])
     for number, words in lines:
         if words[0] == "only":
-            transports = words[1:]
-        elif words[0] == "needs" and words[1] in needs:
-            needs[words[1]] += words[2:]
-        elif words[0] == "repeat":
-            outer, times, steps = steps, int(words[1]), []
-        elif words[0] == "end":
-            outer, steps = None, outer + steps * times
+            scenario.transports = words[1:]
+        elif words[0] == "needs" and words[1] in scenario.needs:
+            scenario.needs[words[1]] += words[2:]
         elif words[0] == "join":
-            steps.append(Step(number, "", "join", " ".join(words[1:])))
+            scenario.steps.append(Step(number, "", "join", " ".join(words[1:])))
         elif words[0] in ("A", "B"):
-            steps.append(step_of(number, words, messages))
+            scenario.steps.append(step_of(number, words, messages))
         else:
             raise Malformed(f"{number}: not understood: {' '.join(words)}")
-    if outer is not None or not steps:
-        raise Malformed(f"{name}: `repeat` without `end`, or no step at all")
-    return Scenario(name, transports, needs, steps)
+    if not scenario.steps:
+        raise Malformed(f" the scenario `{name}` has no step")
+    return scenario
 
 
 def step_of(number, words, messages):
@@ -160,11 +204,9 @@ def step_of(number, words, messages):
             message = messages.get(match.group(1))
             if message is None:
                 raise Malformed(f"{number}: no message is called {match.group(1)}")
-            if match.group(2):
-                return message.type_name
             return message.told() if told else message.written()
 
-        return re.sub(r"\{(\w+)(\.type)?\}", value, text)
+        return re.sub(r"\{(\w+)\}", value, text)
 
     side, text = words[0], " ".join(words[1:])
     kind = "do"

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dividere::{
-    Channel, Deadline, Dealer, Error, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request,
-    Response, Result, Status, Subscriber,
+    Channel, Deadline, Dealer, Error, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response, Result,
+    Status, Subscriber,
 };
 use served::Served;
 
@@ -52,6 +52,10 @@ fn payload_of(text: &str) -> Result<Vec<u8>> {
     payload::read(text).map_err(invalid)
 }
 
+fn number(text: &str) -> Result<usize> {
+    text.parse().map_err(|_| invalid(format!("no number: {text}")))
+}
+
 /// `typed NAME PAYLOAD` or `bytes PAYLOAD`.
 fn message_of(words: &[&str]) -> Result<Message> {
     match words {
@@ -74,7 +78,7 @@ pub fn told(message: &Message) -> String {
     }
 }
 
-/// The payload of message `number` of a burst: a Reading or a Position that holds it as text.
+/// The payload of message `number` of a burst: a Reading whose sensor it is.
 fn numbered(number: usize) -> Vec<u8> {
     format!("\n\x06{number:06}").into_bytes()
 }
@@ -128,12 +132,12 @@ impl Peer {
             ["recv", name] => {
                 let socket = self.socket(name)?;
                 socket.channel.recv(&mut socket.last, soon())?;
-                Ok(told(&socket.last) + &route(socket))
+                Ok(told(&socket.last) + routed(socket))
             }
             ["recv_bytes", name] => {
                 let socket = self.socket(name)?;
                 socket.channel.recv_bytes(&mut socket.last, soon())?;
-                Ok(format!("bytes {}", payload::tell(socket.last.bytes())) + &route(socket))
+                Ok(format!("bytes {}", payload::tell(socket.last.bytes())) + routed(socket))
             }
             ["reply", name, message @ ..] => {
                 self.socket(name)?.last.reply(&mut message_of(message)?)?;
@@ -156,18 +160,13 @@ impl Peer {
                 }
                 done()
             }
-            ["call", name, message @ ..] => {
-                let socket = self.socket(name)?;
-                let Role::Request(request) = &socket.role else {
-                    return Err(invalid(format!("{name} is no request")));
-                };
-                request.call(
-                    &mut message_of(message)?,
-                    &mut socket.last,
-                    LIMIT.as_millis() as i64,
-                    0,
-                )?;
-                Ok(told(&socket.last))
+            ["call", name, message @ ..] => self.call(name, message, LIMIT.as_millis() as i64, 0),
+            ["call_again", name, timeout_ms, retries, message @ ..] => {
+                self.call(name, message, number(timeout_ms)? as i64, number(retries)? as u32)
+            }
+            ["connected", name, peers] => {
+                let peers = number(peers)?;
+                self.socket(name)?.channel.wait_connected(peers, soon()).and(done())
             }
             ["subscribe", name, type_name] => self.subscriber(name)?.subscribe_type(type_name).and(done()),
             ["unsubscribe", name, type_name] => self.subscriber(name)?.unsubscribe_type(type_name).and(done()),
@@ -180,7 +179,7 @@ impl Peer {
                 self.subscriber(name)?.unsubscribe_prefix(&prefix).and(done())
             }
             ["subscribers", name, type_name, count] => {
-                let count = count.parse().map_err(|_| invalid(format!("no number: {count}")))?;
+                let count = number(count)?;
                 match &self.socket(name)?.role {
                     Role::Publisher(publisher) => {
                         let type_name = (*type_name != "-").then_some(*type_name);
@@ -262,8 +261,17 @@ impl Peer {
         Ok(format!("ok {endpoint}"))
     }
 
+    fn call(&mut self, name: &str, message: &[&str], timeout_ms: i64, retries: u32) -> Result<String> {
+        let socket = self.socket(name)?;
+        let Role::Request(request) = &socket.role else {
+            return Err(invalid(format!("{name} is no request")));
+        };
+        request.call(&mut message_of(message)?, &mut socket.last, timeout_ms, retries)?;
+        Ok(told(&socket.last))
+    }
+
     fn burst(&mut self, name: &str, count: &str) -> Result<String> {
-        let count: usize = count.parse().map_err(|_| invalid(format!("no number: {count}")))?;
+        let count = number(count)?;
         let channel = Arc::clone(&self.socket(name)?.channel);
         for number in 0..count {
             let payload = numbered(number);
@@ -275,7 +283,7 @@ impl Peer {
     }
 
     fn expect(&mut self, name: &str, count: &str) -> Result<String> {
-        let count: usize = count.parse().map_err(|_| invalid(format!("no number: {count}")))?;
+        let count = number(count)?;
         let channel = Arc::clone(&self.socket(name)?.channel);
         let mut message = Message::new();
         for number in 0..count {
@@ -290,11 +298,11 @@ impl Peer {
     }
 }
 
-/// How many frames routed a dealer's message here, where any did.
-fn route(socket: &Socket) -> String {
-    match (&socket.role, socket.last.route().len()) {
-        (Role::Dealer(_), frames) if frames > 0 => format!(" route {frames}"),
-        _ => String::new(),
+/// Whether a dealer's message came with a way back.
+fn routed(socket: &Socket) -> &'static str {
+    match &socket.role {
+        Role::Dealer(_) if !socket.last.route().is_empty() => " routed",
+        _ => "",
     }
 }
 
