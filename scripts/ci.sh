@@ -11,4 +11,5 @@ run_build 'lint' 1800 scripts/lint.sh
 test_rust
 test_native
 test_interop
+test_matrix
 summary

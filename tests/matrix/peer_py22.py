@@ -1,4 +1,4 @@
-"""The peer of the matrix that is the real Python dividere 2.2.0 (see main.rs for the others).
+"""The peer of the matrix that is the real Python dividere 2.2.0.
 
 It does what each line of its input says with the classes of dividere.messaging, or, for bytes, of
 dividere.connection below them, and answers each with one line.
@@ -33,7 +33,7 @@ def payload_of(text):
 def told_payload(data):
     if not data:
         return "-"
-    return data.hex() if len(data) <= LONGEST_TOLD else "%d:%08x" % (len(data), zlib.crc32(data))
+    return data.hex() if len(data) <= LONGEST_TOLD else f"{len(data)}:{zlib.crc32(data):08x}"
 
 
 def class_of(type_name):
@@ -43,7 +43,12 @@ def class_of(type_name):
 
 def told(message):
     data = message.SerializeToString(deterministic=True)
-    return "typed %s %s" % (message.DESCRIPTOR.full_name, told_payload(data))
+    return f"typed {message.DESCRIPTOR.full_name} {told_payload(data)}"
+
+
+def bound(socket):
+    """Where a socket is bound, as others connect to it."""
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0").replace("0.0.0.0", "127.0.0.1")
 
 
 class Handle:
@@ -54,10 +59,6 @@ class Handle:
         self.inner = inner
         # What came with the message received last: its route, or nothing.
         self.route = None
-
-    def endpoint(self):
-        endpoint = self.inner.socket_.getsockopt_string(zmq.LAST_ENDPOINT)
-        return endpoint.rstrip("\0").replace("0.0.0.0", "127.0.0.1")
 
     def wait(self):
         if not self.inner.wait(LIMIT_MS):
@@ -136,14 +137,14 @@ class Peer:
         return getattr(self, "do_" + verb)(*rest) or "ok"
 
     def do_hello(self):
-        return "ok py22 2.2.0 pyzmq %s libzmq %s" % (zmq.__version__, zmq.zmq_version())
+        return f"ok py22 2.2.0 pyzmq {zmq.__version__} libzmq {zmq.zmq_version()}"
 
     def do_new(self, kind, name, *arguments):
         return getattr(self, "new_" + kind)(name, *arguments)
 
     def keep(self, name, outer, inner):
         self.handles[name] = Handle(outer, inner)
-        return "ok " + self.handles[name].endpoint()
+        return "ok " + bound(inner.socket_)
 
     def new_publisher(self, name, endpoint):
         outer = messaging.Publisher(endpoint.lstrip("@"))
@@ -177,9 +178,7 @@ class Peer:
     def new_proxy(self, name, _kind, _front, _back):
         proxy = connection.Proxy(0, 0)
         self.proxies[name] = proxy
-        ends = [Handle(None, proxy).endpoint()]
-        back = proxy.backend.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
-        return "ok %s %s" % (ends[0], back.replace("0.0.0.0", "127.0.0.1"))
+        return f"ok {bound(proxy.socket_)} {bound(proxy.backend)}"
 
     def new_reactor(self, name):
         self.reactors[name] = Reactor()
@@ -225,15 +224,15 @@ class Peer:
     def do_burst(self, name, count):
         reading = class_of("acme.telemetry.v1.Reading")
         for number in range(int(count)):
-            self.handles[name].outer.send(reading(sensor="%06d" % number))
+            self.handles[name].outer.send(reading(sensor=f"{number:06}"))
 
     def do_expect(self, name, count):
         reading = class_of("acme.telemetry.v1.Reading")
         for number in range(int(count)):
             self.handles[name].wait()
             received = self.handles[name].outer.recv()
-            if received != reading(sensor="%06d" % number):
-                return "bad message %d is %s" % (number, told(received))
+            if received != reading(sensor=f"{number:06}"):
+                return f"bad message {number} is {told(received)}"
         return "ok " + count
 
     def do_on(self, name, type_name, *action):
@@ -257,7 +256,7 @@ RETIRED = []
 
 
 def with_star(endpoint):
-    """A Response binds where there is a `*:` in the endpoint, a Dealer where there is a `*`, and nowhere else."""
+    """A Response binds where there is a `*:` in the endpoint, a Dealer where there is a `*`."""
     if endpoint.startswith("@tcp://"):
         # No way to say 127.0.0.1 here.
         return "tcp://*:*"
@@ -275,7 +274,7 @@ def status_of(error):
         return "UNKNOWN_TYPE", error
     if isinstance(error, zmq.ZMQError) and error.errno == zmq.EFSM:
         return "STATE", error
-    return "INTERNAL", "%s: %s" % (type(error).__name__, error)
+    return "INTERNAL", f"{type(error).__name__}: {error}"
 
 
 def main():
@@ -289,7 +288,7 @@ def main():
             answer = peer.obey(line.split())
         except Exception as error:  # Whatever 2.2.0 raises is its answer.
             status, why = status_of(error)
-            answer = "error %s # %s" % (status, str(why).replace("\n", " "))
+            answer = f"error {status} # " + str(why).replace("\n", " ")
         print(answer, flush=True)
     # Without waiting for its threads.
     os._exit(0)

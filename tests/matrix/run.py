@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Runs every scenario of scenarios.txt for every ordered pair of the languages of languages.txt, over every
-transport: tcp and ipc between two processes, inproc within one. Prints each case that fails with what both peers
-were told and answered, and a closing line; exit status 0 only where none failed.
+"""Runs every scenario of scenarios.txt for every ordered pair of the languages of languages.txt, over
+every transport: tcp and ipc between two processes, inproc within one. Prints each case that fails with
+what both peers were told and answered, and a closing line; exit status 0 only where none failed.
 
     tests/matrix/run.py --examples target/debug/examples --build build/test --python22 .../bin/python
         [--languages rust,py22] [--transports tcp] [--only WORDS] [--strict] [--verbose]
@@ -15,7 +15,7 @@ import tempfile
 import time
 
 from peers import Peer, PeerFailed
-from table import Malformed, TRANSPORTS, payload_of, read_languages, read_scenarios
+from table import TRANSPORTS, Malformed, payload_of, read_languages, read_scenarios
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # How often a publisher that cannot count its subscribers tries whether one listens.
@@ -85,7 +85,11 @@ class Case:
         """A word of a command with the endpoints in their places."""
         if word == "bind":
             self.bound += 1
-            return "@tcp://127.0.0.1:*" if self.transport == "tcp" else f"@{self.transport}://{self.place}-{self.bound}"
+            return (
+                "@tcp://127.0.0.1:*"
+                if self.transport == "tcp"
+                else f"@{self.transport}://{self.place}-{self.bound}"
+            )
         if "$" not in word:
             return word
         parts = []
@@ -130,7 +134,9 @@ class Case:
         answer = receiver.end()
         while answer != probe_of(sent):
             if PROBE.hex() not in answer:
-                raise Mismatch(f"{receiver.label}: `{receive}` was answered with `{answer}`, not with a probe")
+                raise Mismatch(
+                    f"{receiver.label}: `{receive}` was answered with `{answer}`, not with a probe"
+                )
             answer = receiver.ask(receive)
 
 
@@ -173,7 +179,8 @@ class Matrix:
         protos = [os.path.join(HERE, "matrix.proto"), os.path.join(HERE, "..", "vectors", "telemetry.proto")]
         for proto in protos if any("py" in language.name for language in self.languages) else []:
             subprocess.run(
-                ["protoc", f"--proto_path={os.path.dirname(proto)}", f"--python_out={generated}", proto], check=True
+                ["protoc", f"--proto_path={os.path.dirname(proto)}", f"--python_out={generated}", proto],
+                check=True,
             )
 
     def peer(self, language, side):
@@ -275,7 +282,9 @@ class Matrix:
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--examples", default="target/debug/examples", help="cargo's folder of examples")
     parser.add_argument("--build", default="build/test", help="the CMake build tree")
     parser.add_argument("--python22", help="a Python with dividere 2.2.0")

@@ -5,7 +5,7 @@ import json
 import re
 import shlex
 import zlib
-from typing import Dict, List, Optional
+from typing import Optional
 
 TRANSPORTS = ("tcp", "ipc", "inproc")
 LONGEST_TOLD = 64
@@ -18,8 +18,8 @@ class Malformed(Exception):
 @dataclasses.dataclass(eq=False)
 class Language:
     name: str
-    command: List[str]
-    cannot: Dict[str, str] = dataclasses.field(default_factory=dict)
+    command: list[str]
+    cannot: dict[str, str] = dataclasses.field(default_factory=dict)
     # Not paired with itself, and why.
     alone: Optional[str] = None
 
@@ -49,7 +49,7 @@ class Step:
     kind: str
     command: str
     answer: str = "ok"
-    answers_of: Dict[str, str] = dataclasses.field(default_factory=dict)
+    answers_of: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def expected(self, language):
         return self.answers_of.get(language, self.answer)
@@ -58,10 +58,10 @@ class Step:
 @dataclasses.dataclass
 class Scenario:
     name: str
-    transports: List[str]
+    transports: list[str]
     # side -> features
-    needs: Dict[str, List[str]]
-    steps: List[Step]
+    needs: dict[str, list[str]]
+    steps: list[Step]
 
 
 def payload_of(text):
@@ -75,7 +75,7 @@ def told_payload(data):
     """As the peers tell a payload: a long one by its length and CRC-32."""
     if not data:
         return "-"
-    return data.hex() if len(data) <= LONGEST_TOLD else "%d:%08x" % (len(data), zlib.crc32(data))
+    return data.hex() if len(data) <= LONGEST_TOLD else f"{len(data)}:{zlib.crc32(data):08x}"
 
 
 def lines_of(path):
@@ -135,13 +135,19 @@ def read_vectors(path, messages):
         name = f"vector{number}"
         messages[name] = Message(vector["full_name"], vector["payload"] or "-")
         # 2.2.0 begins with field 1, the short name; ours is the full one.
-        short, full = (b"\x0a%c%b" % (len(vector[key]), vector[key].encode()) for key in ("class_name", "full_name"))
+        short, full = (
+            b"\x0a%c%b" % (len(vector[key]), vector[key].encode()) for key in ("class_name", "full_name")
+        )
         theirs = bytes.fromhex(vector["envelope"])
         if not theirs.startswith(short):
             raise Malformed(f"{path}: vector {number} does not begin with its class name")
         written = full + theirs[len(short) :]
         words.append(
-            {"{vector}": f"{{{name}}}", "{envelope}": f"bytes {theirs.hex()}", "{written}": f"bytes {written.hex()}"}
+            {
+                "{vector}": f"{{{name}}}",
+                "{envelope}": f"bytes {theirs.hex()}",
+                "{written}": f"bytes {written.hex()}",
+            }
         )
     return words
 
@@ -173,7 +179,11 @@ def scenarios_of(name, lines, messages):
     return [
         scenario_of(
             f"{name} ({variable} = {value})",
-            [(n, [value if word == variable else word for word in line]) for n, line in lines if line is not loop],
+            [
+                (n, [value if word == variable else word for word in line])
+                for n, line in lines
+                if line is not loop
+            ],
             messages,
         )
         for value in values

@@ -1,5 +1,5 @@
 //! The Rust peer of the matrix: does what each line of its input says, and answers each with one line. The lines are
-//! described in docs/development.md; tests/matrix/run.py writes them.
+//! described in README.md one folder up; run.py there writes them.
 
 mod payload;
 mod served;
