@@ -4,6 +4,7 @@ It does what each line of its input says with the classes of dividere.messaging,
 dividere.connection below them, and answers each with one line.
 """
 
+import faulthandler
 import os
 import queue
 import sys
@@ -284,6 +285,8 @@ def main():
 
     peer = Peer()
     for line in sys.stdin:
+        # Says on stderr where it hangs, before the driver gives it up.
+        faulthandler.dump_traceback_later(LIMIT_MS / 1000 + 5)
         try:
             answer = peer.obey(line.split())
         except Exception as error:  # Whatever 2.2.0 raises is its answer.
