@@ -152,6 +152,32 @@ fn sources_of_all_kinds_can_be_added_removed_and_closed_inside_a_handler() {
 }
 
 #[test]
+fn a_handler_that_was_changed_holds_for_the_next_message() {
+    let reactor = Reactor::new().unwrap();
+    let (seen, told) = shared();
+    // Over inproc both messages are there before the reactor runs: it takes them in one turn.
+    let source: Arc<dyn Channel> = Arc::new(Dealer::new("@inproc://reactor-handler-changed", &Options::new()).unwrap());
+    let sender = Dealer::new("inproc://reactor-handler-changed", &Options::new()).unwrap();
+    reactor
+        .on("a.Thing", move |delivery, _| {
+            seen.lock().unwrap().send("first").unwrap();
+            let seen = Arc::clone(&seen);
+            delivery.reactor.on("a.Thing", move |_, _| {
+                seen.lock().unwrap().send("second").unwrap();
+                Ok(())
+            })
+        })
+        .unwrap();
+    for _ in 0..2 {
+        sender.send(&mut typed("a.Thing", b"")).unwrap();
+    }
+    reactor.add(&source, 0).unwrap();
+    reactor.start("test-reactor").unwrap();
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "first");
+    assert_eq!(told.recv_timeout(LONG).unwrap(), "second");
+}
+
+#[test]
 fn a_reactor_stops_at_once_also_from_its_own_handler_and_runs_again() {
     let reactor = Reactor::new().unwrap();
     let (response, request) = served(&reactor);

@@ -111,13 +111,16 @@ fn take_turn(reactor: &Reactor, id: u64, message: &mut Message) -> usize {
     let Some(source) = lock(&reactor.inner.sources).get(&id).cloned() else {
         return 0;
     };
-    let handlers = Arc::clone(&lock(&reactor.inner.handlers));
     for handled in 0..TURN {
         if handled > 0 && (reactor.inner.stopping.load(Ordering::Acquire) || is_removed(reactor, id)) {
             return handled;
         }
         match source.channel.recv_reserved(message) {
-            Ok(()) => dispatch(reactor, &source, &handlers, message),
+            Ok(()) => {
+                // Those of now: the handler before may have changed them.
+                let handlers = Arc::clone(&lock(&reactor.inner.handlers));
+                dispatch(reactor, &source, &handlers, message);
+            }
             Err(error) if error.status() == Status::WouldBlock => return handled,
             Err(error) => {
                 if error.status() != Status::Closed {
