@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use common::{address, bytes, role, soon, Process, LIMIT, LIMIT_MS};
 use dividere::connection::endpoint::Endpoint;
 use dividere::connection::options::FullQueue;
-use dividere::{Channel, Deadline, Dealer, Filter, Message, Options, Publisher, Subscriber};
+use dividere::{Channel, Deadline, Dealer, EventKind, Filter, Message, Options, Publisher, Subscriber};
 
 const MESSAGES: u32 = 10_000;
 const SIZE: usize = 1024;
@@ -176,4 +176,24 @@ fn an_exit_takes_no_longer_than_the_linger_time() {
             scope.spawn(move || exits(how));
         }
     });
+}
+
+/// What it would go on to send is its subscription, to a publisher that is gone.
+#[test]
+fn a_subscriber_does_not_hold_up_an_exit() {
+    if let Some((how, _)) = role() {
+        let publisher = Publisher::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+        let subscriber = Subscriber::new(&address(&publisher), Filter::All, &options(LIMIT_MS)).unwrap();
+        publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+        drop(publisher);
+        while subscriber.events().recv(LIMIT_MS).unwrap().kind != EventKind::Disconnected {}
+        end(&how, subscriber);
+        return;
+    }
+    for how in ["closed", "left open"] {
+        let begin = Instant::now();
+        let process = Process::start("a_subscriber_does_not_hold_up_an_exit", how, "");
+        assert!(process.wait(LIMIT).success(), "{how}");
+        assert!(begin.elapsed() < LIMIT / 2, "{how}: {:?}", begin.elapsed());
+    }
 }

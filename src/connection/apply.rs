@@ -36,8 +36,13 @@ fn set(raw: *mut c_void, option: i32, value: &[u8], what: &str) -> Result<()> {
 pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<()> {
     let int = |option: u32, value: i64, what: &str| set_int(raw, option as i32, clamp(value), what);
     let subscriber = matches!(kind, Kind::Subscriber | Kind::RawSubscriber);
-    // A subscriber sends nothing but subscriptions, and loses those beyond its send queue in silence.
-    let send_queue = if subscriber { 0 } else { options.send_high_water_mark() };
+    // A subscriber sends nothing but subscriptions: it loses those beyond its send queue in silence, and has none to
+    // send any more when it is closed. With a linger time it would wait for a publisher that is gone.
+    let (send_queue, linger_ms) = if subscriber {
+        (0, 0)
+    } else {
+        (options.send_high_water_mark(), options.linger_ms())
+    };
     int(zmq_sys::ZMQ_SNDHWM, send_queue, "set the send high-water mark")?;
     let receive_queue = if matches!(kind, Kind::Publisher | Kind::RawPublisher) {
         0
@@ -45,7 +50,7 @@ pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<(
         options.receive_high_water_mark()
     };
     int(zmq_sys::ZMQ_RCVHWM, receive_queue, "set the receive high-water mark")?;
-    int(zmq_sys::ZMQ_LINGER, options.linger_ms(), "set the linger time")?;
+    int(zmq_sys::ZMQ_LINGER, linger_ms, "set the linger time")?;
     int(
         zmq_sys::ZMQ_RECONNECT_IVL,
         options.reconnect_interval_ms(),
