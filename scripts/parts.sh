@@ -106,8 +106,9 @@ for line in sys.stdin:
         continue
     target = message["target"]
     package = os.path.dirname(message["manifest_path"])
-    kind = "" if "test" in target["kind"] else "lib " if "lib" in target["kind"][0] else "bin "
-    order = (["lib ", "bin ", ""].index(kind), target["name"])
+    kinds = target["kind"]
+    kind = "" if "test" in kinds else "example " if "example" in kinds else "lib " if "lib" in kinds[0] else "bin "
+    order = (["lib ", "bin ", "", "example "].index(kind), target["name"])
     found.append((order, "rust %s%s" % (kind, target["name"]), package, message["executable"]))
 for order, name, package, executable in sorted(found):
     print(name, package, executable, sep="\t")

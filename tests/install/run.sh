@@ -224,6 +224,17 @@ readme_cpp() {
 promise "the README's C sample runs" readme_c
 promise "the README's C++ sample runs" readme_cpp
 
+# ---- the examples ----------------------------------------------------------
+
+with_examples() {
+    cp -r "$root/examples" "$work/examples" &&
+        cmake -S "$work/examples" -B "$work/examples/build" -DCMAKE_PREFIX_PATH="$prefix" &&
+        cmake --build "$work/examples/build" --parallel 2
+}
+promise 'the examples build outside of the tree, against the installed copy' with_examples
+promise 'the examples run' env -C "$work/examples/build" ctest --output-on-failure --no-tests=error \
+    --timeout 120 --parallel 2
+
 echo
 for failure in "${failures[@]}"; do echo "FAILED: $failure"; done
 echo "$passed passed, ${#failures[@]} failed"

@@ -1,0 +1,3 @@
+//! What the examples send; see `examples/proto/example.proto`.
+
+include!(concat!(env!("OUT_DIR"), "/example.rs"));
