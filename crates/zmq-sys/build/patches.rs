@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+mod context;
 mod curve;
 mod engine;
 mod heartbeat;
@@ -28,6 +29,7 @@ pub fn apply(source: &Path) {
         .chain(curve::PATCHES)
         .chain(sockets::PATCHES)
         .chain(publisher::PATCHES)
+        .chain(context::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
