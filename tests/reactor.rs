@@ -258,3 +258,82 @@ fn poll_tells_who_can_be_received_from() {
         Status::WouldBlock
     );
 }
+
+#[test]
+fn a_task_that_posts_itself_holds_up_neither_messages_nor_stop() {
+    let reactor = Reactor::new().unwrap();
+    let (_response, request) = served(&reactor);
+    reactor
+        .on("a.Ask", |_, message| message.reply(&mut typed("a.Answer", b"yes")))
+        .unwrap();
+    fn again(reactor: &Reactor) {
+        // CLOSED at the end.
+        let _closed = reactor.post(Box::new(again));
+    }
+    reactor.post(Box::new(again)).unwrap();
+    reactor.start("posting").unwrap();
+    for _ in 0..100 {
+        assert_eq!(call(&request, "a.Ask").unwrap(), b"yes");
+    }
+    reactor.stop(soon()).unwrap();
+}
+
+#[test]
+fn a_reactor_that_is_dropped_ends_its_thread_and_gives_its_sources_back() {
+    let source: Arc<dyn Channel> = Arc::new(Dealer::new("tcp://127.0.0.1:*", &Options::new()).unwrap());
+    let peer = Dealer::new(&source.last_endpoint().unwrap(), &Options::new()).unwrap();
+    for running in [false, true] {
+        let (sender, ended) = shared::<()>();
+        let reactor = Reactor::new().unwrap();
+        reactor.add(&source, 0).unwrap();
+        reactor
+            .on("a.Kept", move |_, _| {
+                let _keeps = &sender;
+                Ok(())
+            })
+            .unwrap();
+        if running {
+            reactor.start("dropped").unwrap();
+        }
+        let copy = reactor.clone();
+        drop(reactor);
+        assert_eq!(
+            source.recv(&mut Message::new(), Deadline::Now).unwrap_err().status(),
+            Status::State
+        );
+        drop(copy);
+        // The handler is dropped with the loop: the other end of its channel hears it.
+        assert!(ended
+            .recv_timeout(LONG)
+            .is_err_and(|e| e == std::sync::mpsc::RecvTimeoutError::Disconnected));
+        let patience = soon();
+        peer.send(&mut typed("a.Direct", b"")).unwrap();
+        loop {
+            // The sources come right after.
+            match source.recv(&mut Message::new(), soon()) {
+                Err(error) if error.status() == Status::State && !patience.is_over() => std::thread::yield_now(),
+                other => break other.unwrap(),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reactor_closed_while_it_starts_does_not_run_on() {
+    for _ in 0..300 {
+        let reactor = Reactor::new().unwrap();
+        let closing = reactor.clone();
+        std::thread::scope(|scope| {
+            let starts = scope.spawn(|| reactor.start("closed"));
+            closing.close().unwrap();
+            if let Err(error) = starts.join().unwrap() {
+                assert_eq!(error.status(), Status::Closed);
+            }
+        });
+        let patience = soon();
+        while reactor.is_running() {
+            assert!(!patience.is_over(), "it runs on");
+            std::thread::yield_now();
+        }
+    }
+}

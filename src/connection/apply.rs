@@ -122,6 +122,7 @@ pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<(
             set_int(raw, XPUB_VERBOSER, 1, "hear every subscription")?;
             set_int(raw, XPUB_NODROP, 1, "notice full subscribers")?;
         }
+        Kind::RawPublisher => set_int(raw, XPUB_NODROP, 1, "notice full subscribers")?,
         Kind::Router => {
             int(
                 zmq_sys::ZMQ_ROUTER_HANDOVER,

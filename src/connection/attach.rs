@@ -1,20 +1,19 @@
-//! Binding and connecting, and their ends: what makes an address free again when `close` returns, and what begins a
-//! connection anew that libzmq gave up for good.
+//! Binding and connecting, and their ends: what makes an address free again when `close` returns.
 
 use std::ffi::{c_char, c_void};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint, Side, Transport};
 use crate::connection::errno;
-use crate::connection::events::{Event, EventKind};
 use crate::connection::inproc::c_string;
 use crate::connection::log::log_line;
+use crate::connection::peers::Link;
 use crate::connection::process::lock;
-use crate::connection::socket::Socket;
+use crate::connection::socket::{Entered, Socket};
 use crate::connection::{apply, linux, resolve};
 use crate::error::{Error, Result, Status};
 
@@ -89,16 +88,16 @@ impl Socket {
             return Ok(());
         }
         let address = endpoint.to_zmq();
-        self.set_family(!address_is_ipv4(&address) && self.options().ipv6())?;
+        let ipv6 = !address_is_ipv4(&address) && self.options().ipv6();
         let deadline = Deadline::after(BIND_RETRY);
-        while let Err(error) = endpoint.check_free().and_then(|()| self.call_bind(&address)) {
-            if error.status() != Status::AddressInUse || deadline.is_over() {
-                return Err(error);
+        let actual = loop {
+            match endpoint.check_free().and_then(|()| self.bind_address(&address, ipv6)) {
+                Ok(actual) => break actual,
+                Err(error) if error.status() != Status::AddressInUse || deadline.is_over() => return Err(error),
+                // Nothing tells when the kernel lets go of an address.
+                Err(_) => std::thread::sleep(BIND_PAUSE),
             }
-            // Nothing tells when the kernel lets go of an address.
-            std::thread::sleep(BIND_PAUSE);
-        }
-        let actual = self.last_endpoint_of_zmq()?;
+        };
         let file = match endpoint.transport() {
             Transport::Ipc { .. } => ipc_file(&actual),
             _ => None,
@@ -110,6 +109,14 @@ impl Socket {
             file,
         });
         Ok(())
+    }
+
+    /// Binds under one lock: another thread may attach the same socket elsewhere. Returns the address with its port.
+    fn bind_address(&self, address: &str, ipv6: bool) -> Result<String> {
+        let entered = self.enter()?;
+        set_family(&entered, ipv6)?;
+        call(&entered, "bind", address, zmq_sys::zmq_bind)?;
+        last_endpoint_of_zmq(&entered)
     }
 
     fn connect(self: &Arc<Self>, endpoint: &Endpoint) -> Result<()> {
@@ -133,72 +140,39 @@ impl Socket {
                 format!("{} has no address", endpoint.to_zmq()),
             ));
         };
-        self.peers.add_link(&address, false);
+        let link = Link {
+            has_alternatives: candidates.len() > 1,
+            ..Link::default()
+        };
+        // Before it is connected: the first events may come at once.
+        self.peers.add_link(&address, link);
         self.endpoints.add_connected(Connected {
             asked: endpoint.clone(),
             address: address.clone(),
             candidates,
             inproc: false,
         });
-        self.connect_address(&address)
+        let connected = self.connect_address(&address);
+        if connected.is_err() {
+            self.peers.remove_link(&address);
+            self.endpoints.remove_connected(&endpoint.to_zmq());
+        }
+        connected
     }
 
-    fn connect_address(&self, address: &str) -> Result<()> {
-        self.set_family(address.contains('['))?;
-        self.call_connect(address)
-    }
-
-    /// Dual stack where IPv6 is wanted; an IPv4 address is left as it is.
-    fn set_family(&self, ipv6: bool) -> Result<()> {
+    pub(crate) fn connect_address(&self, address: &str) -> Result<()> {
         let entered = self.enter()?;
-        apply::set_int(
-            entered.raw(),
-            zmq_sys::ZMQ_IPV6 as i32,
-            i32::from(ipv6),
-            "choose the address family",
-        )
+        set_family(&entered, address.contains('['))?;
+        call(&entered, "connect to", address, zmq_sys::zmq_connect)
     }
 
+    /// For inproc, which has no family.
     pub(crate) fn call_bind(&self, address: &str) -> Result<()> {
-        self.call("bind", address, zmq_sys::zmq_bind)
+        call(&self.enter()?, "bind", address, zmq_sys::zmq_bind)
     }
 
     pub(crate) fn call_connect(&self, address: &str) -> Result<()> {
-        self.call("connect to", address, zmq_sys::zmq_connect)
-    }
-
-    fn call(
-        &self,
-        what: &str,
-        address: &str,
-        function: unsafe extern "C" fn(*mut c_void, *const c_char) -> i32,
-    ) -> Result<()> {
-        let text = c_string(address);
-        let entered = self.enter()?;
-        // SAFETY: the socket is open and locked, the text NUL-terminated.
-        match errno::uninterrupted(|| unsafe { function(entered.raw(), text.as_ptr()) }) {
-            0 => Ok(()),
-            _ => Err(errno::error(errno::last(), &format!("{what} {address}"))),
-        }
-    }
-
-    fn last_endpoint_of_zmq(&self) -> Result<String> {
-        let mut text = [0u8; LONGEST_ENDPOINT];
-        let mut size = text.len();
-        let entered = self.enter()?;
-        // SAFETY: the output has `size` bytes.
-        let rc = unsafe {
-            zmq_sys::zmq_getsockopt(
-                entered.raw(),
-                zmq_sys::ZMQ_LAST_ENDPOINT as i32,
-                text.as_mut_ptr().cast(),
-                &mut size,
-            )
-        };
-        if rc != 0 {
-            return Err(errno::error(errno::last(), "tell the bound endpoint"));
-        }
-        Ok(String::from_utf8_lossy(&text[..size.saturating_sub(1)]).into_owned())
+        call(&self.enter()?, "connect to", address, zmq_sys::zmq_connect)
     }
 
     /// The endpoint bound last, with the port that was free where `*` was asked for.
@@ -262,6 +236,11 @@ impl Socket {
                 self.role()
             );
         }
+        self.release_addresses();
+    }
+
+    /// What libzmq leaves behind.
+    pub(crate) fn release_addresses(&self) {
         for bound in lock(&self.endpoints.0).bound.drain(..) {
             if let Some((path, inode)) = bound.file {
                 let still_ours = std::fs::symlink_metadata(&path).is_ok_and(|meta| meta.ino() == inode);
@@ -275,89 +254,23 @@ impl Socket {
         self.forget_allow_list();
     }
 
-    /// Doubles from the reconnect interval to the longest; nothing before the first restart.
-    pub(crate) fn pause_before_restart(&self, address: &str) -> Duration {
-        let restarts = self.peers.with_link(address, |link| link.restarts).unwrap_or(0);
-        let shortest = Duration::from_millis(self.options().reconnect_interval_ms().max(1) as u64);
-        let longest = Duration::from_millis(self.options().reconnect_interval_max_ms().max(1) as u64).max(shortest);
-        match restarts {
-            0 => Duration::ZERO,
-            restarts => shortest.saturating_mul(1 << (restarts - 1).min(16)).min(longest),
-        }
-    }
-
-    /// Begins connections anew that libzmq gave up. Returns when to look again, where a connection has to wait.
-    /// Called by the service thread.
-    pub(crate) fn restart_given_up(self: &Arc<Self>, now: Instant) -> Vec<Instant> {
-        let mut later = Vec::new();
-        for (address, link) in self.peers.links() {
-            let Some(at) = link.look_at else { continue };
-            if link.up {
-                continue;
-            }
-            if at > now {
-                later.push(at);
-                continue;
-            }
-            self.peers.with_link(&address, |link| link.restarts += 1);
-            let again = now + self.pause_before_restart(&address);
-            self.peers.with_link(&address, |link| link.look_at = Some(again));
-            later.push(again);
-            self.restart(&address);
-        }
-        later
-    }
-
-    fn restart(self: &Arc<Self>, address: &str) {
-        let next = {
-            let mut list = lock(&self.endpoints.0);
-            let Some(connected) = list.connected.iter_mut().find(|c| c.address == address && !c.inproc) else {
-                return;
-            };
-            let at = connected.candidates.iter().position(|c| c == address).unwrap_or(0);
-            let next = connected.candidates[(at + 1) % connected.candidates.len()].clone();
-            connected.address = next.clone();
-            next
-        };
-        let text = c_string(address);
-        if let Ok(entered) = self.enter() {
-            // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
-            errno::uninterrupted(|| unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) });
-        }
-        if next != address {
-            let link = self.peers.with_link(address, |link| link.clone());
-            self.peers.remove_link(address);
-            self.peers.add_link(&next, false);
-            if let Some(old) = link {
-                self.peers.with_link(&next, |link| *link = old);
-            }
-        }
-        let mut event = Event::new(EventKind::Restarted, next.clone());
-        if let Err(error) = self.connect_address(&next) {
-            event.code = error.status() as i32;
-            event.text = error.to_string();
-        }
-        self.counters.reconnects(1);
-        self.events.push(event, &self.counters);
-    }
-
     /// Gives up one endpoint: what is queued for it is lost.
     pub fn detach(self: &Arc<Self>, endpoint: &Endpoint) -> Result<()> {
         self.check()?;
         let asked = endpoint.to_zmq();
-        let connected = {
-            let mut list = lock(&self.endpoints.0);
-            let at = list.connected.iter().position(|c| c.asked.to_zmq() == asked);
-            at.map(|at| list.connected.remove(at))
-        };
-        let Some(connected) = connected else {
+        let Some(connected) = self.endpoints.remove_connected(&asked) else {
             return Err(Error::new(Status::NotFound, format!("not connected to {asked}")));
         };
         if connected.inproc {
             self.process().inproc.disconnect(self, &connected.address);
         }
         self.peers.remove_link(&connected.address);
-        self.call("disconnect from", &connected.address, zmq_sys::zmq_disconnect)
+        call(
+            &self.enter()?,
+            "disconnect from",
+            &connected.address,
+            zmq_sys::zmq_disconnect,
+        )
     }
 
     /// Adds an endpoint to a socket that is in use.
@@ -380,6 +293,64 @@ impl Endpoints {
     fn add_connected(&self, connected: Connected) {
         lock(&self.0).connected.push(connected);
     }
+
+    /// Goes on from one address of a name to the next, and tells which that is. None where it is not connected to.
+    pub(crate) fn next_candidate(&self, address: &str) -> Option<String> {
+        let mut list = lock(&self.0);
+        let connected = list.connected.iter_mut().find(|c| c.address == address && !c.inproc)?;
+        let at = connected.candidates.iter().position(|c| c == address).unwrap_or(0);
+        let next = connected.candidates[(at + 1) % connected.candidates.len()].clone();
+        connected.address = next.clone();
+        Some(next)
+    }
+
+    fn remove_connected(&self, asked: &str) -> Option<Connected> {
+        let mut list = lock(&self.0);
+        let at = list.connected.iter().position(|c| c.asked.to_zmq() == asked)?;
+        Some(list.connected.remove(at))
+    }
+}
+
+fn call(
+    entered: &Entered<'_>,
+    what: &str,
+    address: &str,
+    function: unsafe extern "C" fn(*mut c_void, *const c_char) -> i32,
+) -> Result<()> {
+    let text = c_string(address);
+    // SAFETY: the socket is open and locked, the text NUL-terminated.
+    match errno::uninterrupted(|| unsafe { function(entered.raw(), text.as_ptr()) }) {
+        0 => Ok(()),
+        _ => Err(errno::error(errno::last(), &format!("{what} {address}"))),
+    }
+}
+
+/// Dual stack where IPv6 is wanted; an IPv4 address is left as it is. For the next bind or connect.
+fn set_family(entered: &Entered<'_>, ipv6: bool) -> Result<()> {
+    apply::set_int(
+        entered.raw(),
+        zmq_sys::ZMQ_IPV6 as i32,
+        i32::from(ipv6),
+        "choose the address family",
+    )
+}
+
+fn last_endpoint_of_zmq(entered: &Entered<'_>) -> Result<String> {
+    let mut text = [0u8; LONGEST_ENDPOINT];
+    let mut size = text.len();
+    // SAFETY: the socket is open and locked; the output has `size` bytes.
+    let rc = unsafe {
+        zmq_sys::zmq_getsockopt(
+            entered.raw(),
+            zmq_sys::ZMQ_LAST_ENDPOINT as i32,
+            text.as_mut_ptr().cast(),
+            &mut size,
+        )
+    };
+    if rc != 0 {
+        return Err(errno::error(errno::last(), "tell the bound endpoint"));
+    }
+    Ok(String::from_utf8_lossy(&text[..size.saturating_sub(1)]).into_owned())
 }
 
 fn address_is_ipv4(address: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::connection::clock::Deadline;
 use crate::connection::errno;
-use crate::connection::socket::Socket;
+use crate::connection::socket::{Entered, Socket};
 use crate::error::{Error, Result, Status};
 
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
@@ -19,7 +19,7 @@ impl Socket {
     pub fn flush(&self, deadline: Deadline) -> Result<()> {
         let mut pause = FIRST_PAUSE;
         loop {
-            let unsent = self.unsent_peers()?;
+            let unsent = unsent_peers(&self.enter()?)?;
             if unsent == 0 {
                 return Ok(());
             }
@@ -37,32 +37,31 @@ impl Socket {
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
+}
 
-    /// How many connections have messages in their queues.
-    fn unsent_peers(&self) -> Result<i32> {
-        let entered = self.enter()?;
-        let mut unsent: i32 = 0;
-        let rc = errno::uninterrupted(|| {
-            let mut size = std::mem::size_of::<i32>();
-            // SAFETY: the socket is open and locked; the output is an int and its size.
-            unsafe {
-                zmq_sys::zmq_getsockopt(
-                    entered.raw(),
-                    zmq_sys::ZMQ_SYS_UNSENT_PIPES as i32,
-                    (&mut unsent as *mut i32).cast(),
-                    &mut size,
-                )
-            }
-        });
-        if rc == 0 {
-            return Ok(unsent);
+/// How many connections have messages in their queues.
+pub(crate) fn unsent_peers(entered: &Entered<'_>) -> Result<i32> {
+    let mut unsent: i32 = 0;
+    let rc = errno::uninterrupted(|| {
+        let mut size = std::mem::size_of::<i32>();
+        // SAFETY: the socket is open and locked; the output is an int and its size.
+        unsafe {
+            zmq_sys::zmq_getsockopt(
+                entered.raw(),
+                zmq_sys::ZMQ_SYS_UNSENT_PIPES as i32,
+                (&mut unsent as *mut i32).cast(),
+                &mut size,
+            )
         }
-        Err(match errno::last() {
-            libc::EINVAL => Error::new(
-                Status::Unsupported,
-                "only the libzmq that dividere is built with can flush",
-            ),
-            other => errno::error(other, "ask how much is still to be sent"),
-        })
+    });
+    if rc == 0 {
+        return Ok(unsent);
     }
+    Err(match errno::last() {
+        libc::EINVAL => Error::new(
+            Status::Unsupported,
+            "only the libzmq that dividere is built with can flush",
+        ),
+        other => errno::error(other, "ask how much is still to be sent"),
+    })
 }

@@ -89,7 +89,7 @@ impl Frame {
         }
     }
 
-    /// A second frame over the same bytes (few bytes are copied). Neither may be written to afterwards.
+    /// A second frame over the same bytes (few bytes are copied). To be written to only after `unshare`.
     pub fn share(&mut self) -> Result<Frame> {
         let mut copy = Frame::new();
         // SAFETY: both are initialised; libzmq counts the references atomically, and writes a flag into the
@@ -99,6 +99,15 @@ impl Frame {
             return Err(errno::error(errno::last(), "share a message"));
         }
         Ok(copy)
+    }
+
+    /// Makes the bytes its own where another frame may have them, too.
+    pub(crate) fn unshare(&mut self) -> Result<()> {
+        // SAFETY: only reads.
+        if unsafe { zmq_sys::zmq_msg_get(&self.raw, zmq_sys::ZMQ_SHARED as i32) } == 1 {
+            *self = Frame::from_bytes(self.bytes())?;
+        }
+        Ok(())
     }
 
     /// True where another frame of the same message follows.

@@ -8,6 +8,7 @@ use std::ffi::CString;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::connection::errno;
+use crate::connection::peers::Link;
 use crate::connection::process::lock;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
@@ -81,7 +82,11 @@ impl InprocNames {
             socket: Arc::downgrade(socket),
             state,
         });
-        socket.peers.add_link(address, binder.is_some());
+        let link = Link {
+            up: binder.is_some(),
+            ..Link::default()
+        };
+        socket.peers.add_link(address, link);
         if let Some(binder) = &binder {
             binder.peers.inproc(1);
         }

@@ -18,6 +18,7 @@ pub(crate) mod peers;
 pub mod process;
 pub mod proxy;
 pub mod resolve;
+mod restart;
 mod service;
 pub mod socket;
 pub mod stats;

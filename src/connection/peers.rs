@@ -20,8 +20,16 @@ pub(crate) struct Link {
     pub without_reason: u32,
     /// When to look whether libzmq gave it up; none while it is up or still being tried.
     pub look_at: Option<Instant>,
-    /// Attempts since it was last up, after libzmq gave it up.
+    /// Attempts since it was last up, after libzmq gave it up, or with another address.
     pub restarts: u32,
+    /// The name that was asked for has more addresses than this one.
+    pub has_alternatives: bool,
+    /// It was up before.
+    pub known: bool,
+    /// libzmq itself goes on trying.
+    pub retried: bool,
+    /// Since when it waits to be begun anew, because there is something that this would lose.
+    pub waits_since: Option<Instant>,
 }
 
 /// A handshake ends without a reason where the peer has another server's key; but also where it just restarts, or
@@ -29,11 +37,16 @@ pub(crate) struct Link {
 const NO_ACCIDENT: u32 = 3;
 
 impl Link {
-    pub fn succeeded(&mut self) {
+    /// It is up. True where that is a return.
+    pub fn succeeded(&mut self) -> bool {
+        let returned = self.known;
         *self = Link {
             up: true,
+            known: true,
+            has_alternatives: self.has_alternatives,
             ..Link::default()
         };
+        returned
     }
 
     pub fn failed(&mut self, status: Status, text: &str, no_reason: bool) {
@@ -133,8 +146,18 @@ impl Peers {
         self.update(|table| table.closed = true);
     }
 
-    pub fn add_link(&self, endpoint: &str, up: bool) {
-        self.update(|table| table.links.insert(endpoint.to_owned(), Link { up, ..Link::default() }));
+    pub fn add_link(&self, endpoint: &str, link: Link) {
+        self.update(|table| table.links.insert(endpoint.to_owned(), link));
+    }
+
+    /// The link is begun anew, with another address or the same.
+    pub fn move_link(&self, from: &str, to: &str) {
+        self.update(|table| {
+            let mut link = table.links.remove(from).unwrap_or_default();
+            link.waits_since = None;
+            link.retried = false;
+            table.links.insert(to.to_owned(), link);
+        });
     }
 
     pub fn remove_link(&self, endpoint: &str) {

@@ -25,7 +25,6 @@ pub(crate) struct Process {
     pub service: Service,
     pub inproc: InprocNames,
     sockets: Mutex<HashMap<u64, Weak<Socket>>>,
-    next_id: AtomicU64,
     exiting: AtomicBool,
     /// Whether the context has sent everything and is gone.
     ended: Mutex<bool>,
@@ -42,6 +41,8 @@ static CURRENT: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 /// Held while the process state or its options change. Spun on, because a child must be able to reset it.
 static CHANGING: AtomicBool = AtomicBool::new(false);
+/// Numbers of sockets, across the states that a process has had.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 static HOOKS: Once = Once::new();
 static CONFIGURED: AtomicPtr<ProcessOptions> = AtomicPtr::new(std::ptr::null_mut());
 
@@ -112,8 +113,18 @@ pub(crate) fn current() -> Result<&'static Process> {
     } else {
         unsafe { (*configured).clone() }
     };
-    let process: &'static Process = Box::leak(Box::new(Process::new(&options)?));
-    process.service.start(&options)?;
+    let process = Box::into_raw(Box::new(Process::new(&options)?));
+    // SAFETY: never freed once it was published below.
+    if let Err(error) = unsafe { (*process).service.start(&options) } {
+        // SAFETY: nobody else has seen it: no thread was started, and no socket is open.
+        unsafe {
+            zmq_sys::zmq_ctx_term((*process).context);
+            drop(Box::from_raw(process));
+        }
+        return Err(error);
+    }
+    // SAFETY: as above.
+    let process: &'static Process = unsafe { &*process };
     CURRENT.store((process as *const Process).cast_mut(), Ordering::Release);
     Ok(process)
 }
@@ -147,6 +158,17 @@ pub fn shutdown(timeout: Option<Duration>) {
     process.end(timeout);
 }
 
+/// A context that is ended again where its process cannot be made: a program that ran out of descriptors may try again
+/// and again.
+struct UnfinishedContext(*mut c_void);
+
+impl Drop for UnfinishedContext {
+    fn drop(&mut self) {
+        // SAFETY: a live context without sockets, known to nobody else.
+        errno::uninterrupted(|| unsafe { zmq_sys::zmq_ctx_term(self.0) });
+    }
+}
+
 /// The thread that ends the context of a process.
 fn end_context(process: &'static Process) {
     linux::name_this_thread(c"dividere-exit");
@@ -164,13 +186,13 @@ impl Process {
         if context.is_null() {
             return Err(errno::error(errno::last(), "make a ZeroMQ context"));
         }
+        let unfinished = UnfinishedContext(context);
         let process = Process {
             generation: generation(),
             context,
             service: Service::new()?,
             inproc: InprocNames::default(),
             sockets: Mutex::new(HashMap::new()),
-            next_id: AtomicU64::new(1),
             exiting: AtomicBool::new(false),
             ended: Mutex::new(false),
             has_ended: Condvar::new(),
@@ -198,6 +220,7 @@ impl Process {
             );
         }
         process.start_threads()?;
+        std::mem::forget(unfinished);
         Ok(process)
     }
 
@@ -233,7 +256,7 @@ impl Process {
 
     /// A number that was never given out in this process.
     pub fn new_id(&self) -> u64 {
-        self.next_id.fetch_add(1, Ordering::Relaxed)
+        NEXT_ID.fetch_add(1, Ordering::Relaxed)
     }
 
     pub fn enlist(&self, socket: &Arc<Socket>) {

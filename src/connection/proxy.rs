@@ -34,6 +34,27 @@ pub struct Proxy {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// A socket of a proxy that is being made: closed where that fails.
+struct Unfinished {
+    socket: Arc<Socket>,
+    kept: bool,
+}
+
+impl Unfinished {
+    fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Nobody else could have closed it.
+            let _closed = self.socket.close();
+        }
+    }
+}
+
 struct Shared {
     front: Arc<Socket>,
     back: Arc<Socket>,
@@ -44,7 +65,7 @@ struct Shared {
 
 /// Messages in one direction before the other one's turn.
 const TURN: usize = 64;
-/// How long a message that cannot be passed on waits at most before it is tried again; mostly its socket wakes it.
+/// How long a message that cannot be passed on waits before it is tried again, unless the other direction wakes it.
 const RETRY_MS: i32 = 10;
 
 impl Proxy {
@@ -55,22 +76,24 @@ impl Proxy {
             ProxyKind::RequestResponse => (Kind::Router, Kind::Dealer),
             ProxyKind::PublishSubscribe => (Kind::RawSubscriber, Kind::RawPublisher),
         };
-        let attach = |role, kind, endpoints: &str, policy| -> Result<Arc<Socket>> {
+        let attach = |role, kind, endpoints: &str, policy| -> Result<Unfinished> {
             let endpoints = Endpoint::parse_list(endpoints)?;
             let socket = Socket::new(role, kind, options, policy)?;
-            socket.attach(&endpoints, DefaultSide::Bind)?;
-            Ok(socket)
+            let made = Unfinished { socket, kept: false };
+            made.socket.attach(&endpoints, DefaultSide::Bind)?;
+            Ok(made)
         };
         let front = attach("proxy front end", front_kind, front, FullQueue::Fail)?;
         let back = attach("proxy back end", back_kind, back, FullQueue::Fail)?;
         let capture = capture
             .map(|at| attach("proxy capture", Kind::Publisher, at, FullQueue::Drop))
             .transpose()?;
+        let ring = EventFd::new()?;
         let shared = Arc::new(Shared {
-            front,
-            back,
-            capture,
-            ring: EventFd::new()?,
+            front: Arc::clone(&front.socket),
+            back: Arc::clone(&back.socket),
+            capture: capture.as_ref().map(|capture| Arc::clone(&capture.socket)),
+            ring,
             stopping: AtomicBool::new(false),
         });
         let own = Arc::clone(&shared);
@@ -80,6 +103,9 @@ impl Proxy {
                 .spawn(move || own.run())
         });
         let thread = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the proxy's thread: {e}")))?;
+        for made in [Some(front), Some(back), capture].into_iter().flatten() {
+            made.keep();
+        }
         Ok(Proxy {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -144,8 +170,8 @@ struct Direction<'a> {
 
 impl Shared {
     fn run(&self) {
-        let descriptors = match (self.front.fd(), self.back.fd()) {
-            (Ok(front), Ok(back)) => [front, back, self.ring.fd()],
+        let (front, rear) = match (self.front.fd(), self.back.fd()) {
+            (Ok(front), Ok(rear)) => (front, rear),
             (Err(error), _) | (_, Err(error)) => {
                 log_line!(Error, "proxy", "the proxy cannot run: {error}");
                 return;
@@ -168,13 +194,20 @@ impl Shared {
                 .and_then(|n| Ok(n + self.pass(&mut back, &mut frames)?));
             match moved {
                 Ok(0) => {
-                    let waits = forth.pending.is_some() || back.pending.is_some();
-                    poll_readable(&descriptors, if waits { RETRY_MS } else { -1 });
+                    // What cannot be received yet would end every wait at once.
+                    let wait_for = |blocked: bool, fd| if blocked { -1 } else { fd };
+                    let (forth_waits, back_waits) = (forth.pending.is_some(), back.pending.is_some());
+                    let fds = [wait_for(forth_waits, front), wait_for(back_waits, rear), self.ring.fd()];
+                    poll_readable(&fds, if forth_waits || back_waits { RETRY_MS } else { -1 });
                 }
                 Ok(_) => {}
                 // A socket was closed behind the proxy's back, at the exit of the process.
-                Err(error) => {
+                Err(error) if error.status() == Status::Closed => {
                     log_line!(Debug, "proxy", "the proxy ends: {error}");
+                    return;
+                }
+                Err(error) => {
+                    log_line!(Error, "proxy", "the proxy ends: {error}");
                     return;
                 }
             }
@@ -185,8 +218,14 @@ impl Shared {
     fn pass(&self, direction: &mut Direction<'_>, frames: &mut Vec<Frame>) -> Result<usize> {
         for passed in 0..TURN {
             if let Some(pending) = &mut direction.pending {
-                match direction.to.enter()?.try_send(pending) {
+                let mut entered = direction.to.enter()?;
+                match entered.try_send(pending) {
                     Ok(()) => direction.pending = None,
+                    Err(error) if error.status() == Status::WouldBlock && direction.to.kind().publishes() => {
+                        entered.send_dropping(&mut |entered| entered.try_send(pending))?;
+                        direction.to.counters.dropped_queue_full();
+                        direction.pending = None;
+                    }
                     Err(error) if error.status() == Status::WouldBlock => return Ok(passed),
                     Err(_) => {
                         direction.to.counters.dropped_unrouted();

@@ -451,11 +451,7 @@ impl Entry {
         let own = if is_link { &raw.remote } else { &raw.local };
         let new_event = |kind: EventKind| {
             let mut event = Event::new(kind, own.clone());
-            if !is_link {
-                event.peer = raw.remote.clone();
-            } else {
-                event.peer = raw.local.clone();
-            }
+            event.peer.clone_from(&raw.remote);
             event
         };
         match raw.kind {
@@ -474,9 +470,10 @@ impl Entry {
             RawKind::HandshakeSucceeded => {
                 take_one(&mut self.handshaking, &pair);
                 *self.established.entry(pair).or_insert(0) += 1;
-                let linked = socket.peers.with_link(&raw.remote, Link::succeeded);
-                if linked.is_none() {
-                    socket.peers.accepted(&raw.local, &raw.remote, true);
+                match socket.peers.with_link(&raw.remote, Link::succeeded) {
+                    Some(true) => socket.counters.reconnects(1),
+                    Some(false) => {}
+                    None => socket.peers.accepted(&raw.local, &raw.remote, true),
                 }
                 // An idle subscriber subscribes again only when somebody calls into its socket.
                 if matches!(socket.kind(), Kind::Subscriber | Kind::RawSubscriber) {
@@ -504,6 +501,7 @@ impl Entry {
                 let linked = socket.peers.with_link(&raw.remote, |link| {
                     link.up = false;
                     link.look_at = Some(at);
+                    link.retried = false;
                 });
                 look = linked.map(|()| at);
                 if take_one(&mut self.established, &pair) {
@@ -523,8 +521,14 @@ impl Entry {
                 }
             }
             RawKind::Retried => {
-                socket.peers.with_link(&raw.remote, |link| link.look_at = None);
-                socket.counters.reconnects(1);
+                // libzmq goes on with this address. Where the name has others, we go on with the next one.
+                let at = Instant::now() + socket.pause_before_restart(&raw.remote);
+                let next = |link: &mut Link| {
+                    link.look_at = link.has_alternatives.then_some(at);
+                    link.retried = true;
+                    link.look_at
+                };
+                look = socket.peers.with_link(&raw.remote, next).flatten();
                 let mut event = new_event(EventKind::Retried);
                 event.code = raw.value as i32;
                 event.text = format!("next attempt in {} ms", raw.value);

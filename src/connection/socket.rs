@@ -55,7 +55,12 @@ impl Kind {
     /// POLLOUT means that the next send works. Not where a message goes to a particular peer, or to all that want it:
     /// those may be full while others are not.
     fn tells_of_room(self) -> bool {
-        !matches!(self, Kind::Publisher | Kind::Router)
+        !matches!(self, Kind::Publisher | Kind::RawPublisher | Kind::Router)
+    }
+
+    /// A message goes to all that want it, so that those who are full can lose it while others get it.
+    pub(crate) fn publishes(self) -> bool {
+        matches!(self, Kind::Publisher | Kind::RawPublisher)
     }
 }
 
@@ -534,6 +539,13 @@ impl Socket {
     /// most the linger time; the addresses that it was bound to are free when this returns. CLOSED where it was
     /// closed before. In a forked child it leaves the parent's socket alone and returns FORKED.
     pub fn close(&self) -> Result<()> {
+        self.end()?;
+        self.await_released_addresses();
+        Ok(())
+    }
+
+    /// Closes it, without waiting for its addresses.
+    fn end(&self) -> Result<()> {
         self.check()?;
         if self.closing.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::Closed, "the handle is closed"));
@@ -555,15 +567,16 @@ impl Socket {
             unsafe { zmq_sys::zmq_close(self.raw) };
         }
         self.process.delist(self.id);
-        self.await_released_addresses();
         Ok(())
     }
 }
 
 impl Drop for Socket {
+    /// Roles close their socket themselves. Here nobody hears of the listeners any more: the last reference is gone.
     fn drop(&mut self) {
-        // FORKED or CLOSED: nothing is left to do.
-        let _nothing_left = self.close();
+        if self.end().is_ok() {
+            self.release_addresses();
+        }
     }
 }
 
@@ -780,8 +793,8 @@ impl<'a> Entered<'a> {
     }
 
     /// For a publisher whose policy is to drop: those that are full lose it, the others get it.
-    fn send_dropping(&mut self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
-        if self.socket.kind != Kind::Publisher {
+    pub fn send_dropping(&mut self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+        if !self.socket.kind.publishes() {
             return Ok(());
         }
         const XPUB_NODROP: i32 = 69;

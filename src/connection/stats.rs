@@ -33,7 +33,7 @@ pub struct Statistics {
     pub reconnects: u64,
     /// Connected peers now.
     pub peers: u64,
-    /// Subscriptions that publishers know of now.
+    /// Of a publisher: subscribers now.
     pub subscribers: u64,
 }
 

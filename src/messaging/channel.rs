@@ -10,7 +10,7 @@ use crate::connection::frame::Frame;
 use crate::connection::socket::{Entered, Socket};
 use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
-use crate::messaging::message::Message;
+use crate::messaging::message::{Message, MessageKind};
 
 /// The view of a role that carries what all roles share. Any method may be called from any thread.
 pub trait Channel: Send + Sync {
@@ -152,13 +152,16 @@ pub fn recv_many(
     let mut received = 0;
     for message in messages.iter_mut() {
         let deadline = if received == 0 { deadline } else { Deadline::Now };
-        match channel.recv_bytes(message, deadline) {
+        let outcome = if typed {
+            channel.recv(message, deadline)
+        } else {
+            channel.recv_bytes(message, deadline)
+        };
+        match outcome {
             Ok(()) => {}
+            Err(error) if error.status() == Status::Decode && message.kind() == MessageKind::Undecodable => {}
             Err(_) if received > 0 => break,
             Err(error) => return Err(error),
-        }
-        if typed && message.decode().is_err() {
-            channel.count_decode_error();
         }
         received += 1;
     }

@@ -162,11 +162,18 @@ impl Message {
         }
     }
 
-    /// The place of the payload of a message that is being prepared. A received one is read-only: STATE.
+    /// The place of the payload of a message that is being prepared. A received one is read-only: STATE. Bytes that a
+    /// clone shares, or a call that may still be sending them, are copied first.
     pub fn payload_mut(&mut self) -> Result<&mut [u8]> {
         match self.content {
-            Content::Prepared { payload, .. } => Ok(&mut self.frame.bytes_mut()[payload..]),
-            Content::Bytes if self.origin.is_none() => Ok(self.frame.bytes_mut()),
+            Content::Prepared { payload, .. } => {
+                self.frame.unshare()?;
+                Ok(&mut self.frame.bytes_mut()[payload..])
+            }
+            Content::Bytes if self.origin.is_none() => {
+                self.frame.unshare()?;
+                Ok(self.frame.bytes_mut())
+            }
             _ => Err(Error::new(
                 Status::State,
                 "only a message that was prepared for sending can be written to",

@@ -1,5 +1,6 @@
 //! Publishes messages to whoever subscribes to them. Binds.
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::connection::clock::Deadline;
@@ -95,6 +96,13 @@ impl Channel for Publisher {
 
     fn wait(&self, _deadline: Deadline) -> Result<()> {
         Err(Error::new(Status::Unsupported, "a publisher receives nothing"))
+    }
+
+    fn fd(&self) -> Result<RawFd> {
+        Err(Error::new(
+            Status::Unsupported,
+            "a publisher receives nothing: there is nothing to wait for at a descriptor",
+        ))
     }
 
     fn send(&self, message: &mut Message) -> Result<()> {

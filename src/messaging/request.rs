@@ -55,31 +55,30 @@ impl Request {
         let endpoints = Endpoint::parse_list(endpoints)?;
         let events = Arc::new(EventQueue::new());
         let connected = Arc::new(Signal::default());
-        let mut lanes = Vec::new();
-        for endpoint in endpoints {
-            let socket = Socket::with_events("request", Kind::Dealer, options, FullQueue::Block, Arc::clone(&events))?;
-            socket.peers.tell(&connected);
-            lanes.push(Lane::new(socket));
-            if let Some(lane) = lanes.last() {
-                lane.socket.attach(&[endpoint], DefaultSide::Connect)?;
-            }
-        }
-        if lanes.is_empty() {
+        if endpoints.is_empty() {
             return Err(Error::new(Status::Endpoint, "a request needs an endpoint"));
         }
         let mut first_number = [0u8; 8];
         crate::connection::keys::random_bytes(&mut first_number)?;
-        Ok(Request {
-            lanes,
-            events,
+        // From here on it closes itself, with the lanes that it has.
+        let mut request = Request {
+            lanes: Vec::with_capacity(endpoints.len()),
+            events: Arc::clone(&events),
             next_lane: AtomicUsize::new(0),
             next_number: AtomicU64::new(u64::from_ne_bytes(first_number)),
             outstanding: Mutex::new(Outstanding::Nothing),
-            connected,
+            connected: Arc::clone(&connected),
             exported: Mutex::new(None),
             closed: AtomicBool::new(false),
             send_timeout_ms: options.send_timeout_ms(),
-        })
+        };
+        for endpoint in endpoints {
+            let socket = Socket::with_events("request", Kind::Dealer, options, FullQueue::Block, Arc::clone(&events))?;
+            socket.peers.tell(&connected);
+            request.lanes.push(Lane::new(Arc::clone(&socket)));
+            socket.attach(&[endpoint], DefaultSide::Connect)?;
+        }
+        Ok(request)
     }
 
     fn check(&self) -> Result<()> {

@@ -155,6 +155,14 @@ impl Process {
     }
 }
 
+/// Runs `body` in a process of its own, where no other test of this file runs beside it.
+pub fn alone(test: &str, body: fn()) {
+    match role() {
+        Some(_) => body(),
+        None => Process::start(test, "alone", "").succeeds(),
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         // Both fail where it has ended already.

@@ -4,18 +4,17 @@
 //! panics. A request that its handler leaves unanswered, and keeps no clone of, is answered with an error.
 
 mod handlers;
+mod life;
 mod run;
 mod timers;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
 
-use crate::connection::clock::Deadline;
-use crate::connection::linux::{with_signals_blocked, Epoll, EventFd};
-use crate::connection::log::log_line;
+use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::peers::Signal;
 use crate::connection::process::{generation, lock};
 use crate::error::{Error, Result, Status};
@@ -24,6 +23,7 @@ use crate::messaging::message::Message;
 
 use handlers::Handlers;
 pub use handlers::{ErrorHandler, Handler};
+use life::Owner;
 pub use timers::TimerId;
 use timers::Timers;
 
@@ -41,10 +41,12 @@ pub struct Delivery<'a> {
 }
 
 /// One reactor. May be used from any thread; a clone is the same reactor. It ends with its last clone, and
-/// before that with `close`.
+/// before that with `close`. The one that handlers are given, and its clones, do not keep it.
 #[derive(Clone)]
 pub struct Reactor {
     inner: Arc<Inner>,
+    /// None where it is lent to handlers: a loop that runs on a thread of its own does not keep itself alive.
+    _owner: Option<Arc<Owner>>,
 }
 
 struct Source {
@@ -72,21 +74,30 @@ impl Reactor {
         let epoll = Epoll::new()?;
         let ring = EventFd::new()?;
         epoll.add(ring.fd(), run::RING)?;
+        let inner = Arc::new(Inner {
+            generation: generation(),
+            epoll,
+            ring,
+            sources: Mutex::default(),
+            handlers: Mutex::default(),
+            tasks: Mutex::default(),
+            timers: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            running: Mutex::new(None),
+            ended: Signal::default(),
+        });
         Ok(Reactor {
-            inner: Arc::new(Inner {
-                generation: generation(),
-                epoll,
-                ring,
-                sources: Mutex::default(),
-                handlers: Mutex::default(),
-                tasks: Mutex::default(),
-                timers: Mutex::default(),
-                stopping: AtomicBool::new(false),
-                closed: AtomicBool::new(false),
-                running: Mutex::new(None),
-                ended: Signal::default(),
-            }),
+            _owner: Some(Arc::new(Owner(Arc::clone(&inner)))),
+            inner,
         })
+    }
+
+    fn lent(inner: &Arc<Inner>) -> Reactor {
+        Reactor {
+            inner: Arc::clone(inner),
+            _owner: None,
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -132,6 +143,11 @@ impl Reactor {
         }
         // What arrived before the descriptor was watched.
         self.inner.ring.ring();
+        // Closed meanwhile, it may have let go of its sources before this one came.
+        if self.inner.closed.load(Ordering::Acquire) {
+            self.forget(socket.id());
+            return self.check();
+        }
         Ok(())
     }
 
@@ -153,9 +169,7 @@ impl Reactor {
             return false;
         };
         self.inner.epoll.remove(source.fd);
-        if let Some(socket) = source.channel.sockets().first() {
-            socket.release();
-        }
+        source.release();
         true
     }
 
@@ -250,109 +264,12 @@ impl Reactor {
         self.inner.ring.ring();
         Ok(())
     }
+}
 
-    // -- running
-
-    /// Runs on this thread until `stop`. STATE where it runs already.
-    pub fn run(&self) -> Result<()> {
-        self.check()?;
-        self.begin(std::thread::current().id())?;
-        run::run(self);
-        self.end();
-        Ok(())
-    }
-
-    /// Runs on a thread of its own, named `name`, until `stop`. STATE where it runs already.
-    pub fn start(&self, name: &str) -> Result<()> {
-        self.check()?;
-        let (go, gone) = std::sync::mpsc::channel::<bool>();
-        let weak = Arc::downgrade(&self.inner);
-        let spawned = with_signals_blocked(|| {
-            std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-                if gone.recv() != Ok(true) {
-                    return;
-                }
-                if let Some(reactor) = Reactor::upgrade(&weak) {
-                    run::run(&reactor);
-                    reactor.end();
-                }
-            })
-        });
-        let handle = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a reactor's thread: {e}")))?;
-        let begun = self.begin(handle.thread().id());
-        if go.send(begun.is_ok()).is_err() {
-            log_line!(Error, "reactor", "a reactor's thread ended before it began");
+impl Source {
+    fn release(&self) {
+        if let Some(socket) = self.channel.sockets().first() {
+            socket.release();
         }
-        begun
-    }
-
-    fn upgrade(weak: &Weak<Inner>) -> Option<Reactor> {
-        weak.upgrade().map(|inner| Reactor { inner })
-    }
-
-    fn begin(&self, thread: ThreadId) -> Result<()> {
-        let mut running = lock(&self.inner.running);
-        if running.is_some() {
-            return Err(Error::new(Status::State, "the reactor runs already"));
-        }
-        *running = Some(thread);
-        self.inner.stopping.store(false, Ordering::Release);
-        Ok(())
-    }
-
-    fn end(&self) {
-        *lock(&self.inner.running) = None;
-        self.inner.ended.notify();
-    }
-
-    pub fn is_running(&self) -> bool {
-        lock(&self.inner.running).is_some()
-    }
-
-    /// Ends the loop after the handler that is under way, and waits for that. In a handler it does not wait.
-    /// TIMEOUT where the handler takes longer; the loop ends after it all the same. What was not received stays.
-    pub fn stop(&self, deadline: Deadline) -> Result<()> {
-        self.check()?;
-        self.inner.stopping.store(true, Ordering::Release);
-        self.inner.ring.ring();
-        self.wait_ended(deadline)
-    }
-
-    fn wait_ended(&self, deadline: Deadline) -> Result<()> {
-        loop {
-            let before = self.inner.ended.now();
-            match *lock(&self.inner.running) {
-                None => return Ok(()),
-                Some(thread) if thread == std::thread::current().id() => return Ok(()),
-                Some(_) => {}
-            }
-            if !self.inner.ended.wait(before, deadline) {
-                return Err(Error::new(
-                    Status::Timeout,
-                    "the handler under way takes longer than the time given",
-                ));
-            }
-        }
-    }
-
-    /// Stops it and lets go of its sources, handlers, timers and tasks. Their destructors have run when this returns,
-    /// but for what a handler under way still uses.
-    pub fn close(&self) -> Result<()> {
-        self.check()?;
-        self.inner.stopping.store(true, Ordering::Release);
-        self.inner.closed.store(true, Ordering::Release);
-        self.inner.ring.ring();
-        const LIMIT: Duration = Duration::from_secs(10);
-        let ended = self.wait_ended(Deadline::after(LIMIT));
-        let ids: Vec<u64> = lock(&self.inner.sources).keys().copied().collect();
-        for id in ids {
-            self.forget(id);
-        }
-        self.change_handlers(|handlers| *handlers = Handlers::default());
-        let timers = std::mem::take(&mut *lock(&self.inner.timers));
-        drop(timers);
-        let tasks = std::mem::take(&mut *lock(&self.inner.tasks));
-        drop(tasks);
-        ended
     }
 }

@@ -68,8 +68,10 @@ fn time_to_next_timer(reactor: &Reactor) -> i32 {
     }
 }
 
+/// What was posted so far; what these tasks post has its turn after the sources.
 fn run_tasks(reactor: &Reactor) {
-    loop {
+    let count = lock(&reactor.inner.tasks).len();
+    for _ in 0..count {
         let Some(task) = lock(&reactor.inner.tasks).pop_front() else {
             return;
         };

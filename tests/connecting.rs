@@ -1,0 +1,139 @@
+//! Connecting by name and by address, however it is written; and what beginning a connection anew keeps.
+
+mod common;
+
+use common::{address, bytes, next_event, soon, LIMIT_MS};
+use dividere::connection::endpoint::Endpoint;
+use dividere::connection::events::EventKind;
+use dividere::{Channel, Dealer, Filter, Message, Options, Publisher, Status, Subscriber};
+
+fn quick() -> Options {
+    let mut options = Options::new();
+    options.set_reconnect_interval_ms(5).unwrap();
+    options.set_reconnect_interval_max_ms(50).unwrap();
+    options
+}
+
+/// A port of this host that is free now, for both families.
+fn free_port(host: &str) -> u16 {
+    let listener = std::net::TcpListener::bind((host, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+#[test]
+fn localhost_is_found_where_only_one_family_is_listened_on() {
+    for host in ["[::1]", "127.0.0.1"] {
+        let server = Dealer::new(&format!("tcp://{host}:*"), &quick()).unwrap();
+        let port = server.last_endpoint().unwrap().rsplit(':').next().unwrap().to_owned();
+        let client = Dealer::new(&format!(">tcp://localhost:{port}"), &quick()).unwrap();
+        client.wait_connected(0, soon()).unwrap();
+        client.send(&mut bytes(b"found")).unwrap();
+        let mut message = Message::new();
+        server.recv_bytes(&mut message, soon()).unwrap();
+        assert_eq!(message.bytes(), b"found", "{host}");
+        // A subscriber's subscriptions move along.
+        let publisher = Publisher::new(&format!("tcp://{host}:*"), &quick()).unwrap();
+        let port = publisher
+            .last_endpoint()
+            .unwrap()
+            .rsplit(':')
+            .next()
+            .unwrap()
+            .to_owned();
+        let subscriber =
+            Subscriber::new(&format!("tcp://localhost:{port}"), Filter::Types(&["a.B"]), &quick()).unwrap();
+        publisher.wait_for_subscribers(Some("a.B"), 1, soon()).unwrap();
+        drop(subscriber);
+    }
+}
+
+#[test]
+fn what_waits_to_be_sent_is_not_lost_to_another_address() {
+    // Nobody listens yet, on either family: the message waits, while attempts fail.
+    let port = free_port("127.0.0.1");
+    let mut options = quick();
+    options.set_linger_ms(0).unwrap();
+    let client = Dealer::new(&format!(">tcp://localhost:{port}"), &options).unwrap();
+    client.send(&mut bytes(b"early")).unwrap();
+    for _ in 0..5 {
+        next_event(&client.events(), EventKind::Retried);
+    }
+    let server = Dealer::new(&format!("@tcp://127.0.0.1:{port}"), &quick()).unwrap();
+    let mut message = Message::new();
+    server.recv_bytes(&mut message, soon()).unwrap();
+    assert_eq!(message.bytes(), b"early");
+}
+
+#[test]
+fn an_address_is_known_again_however_it_was_written() {
+    for (written, host) in [
+        ("[0:0:0:0:0:0:0:1]", "[::1]"),
+        ("[::0001]", "[::1]"),
+        ("127.0.0.1:0;127.0.0.1", "127.0.0.1"),
+    ] {
+        let port = free_port(host.trim_matches(['[', ']']));
+        let client = Dealer::new(&format!(">tcp://{written}:{port}"), &quick()).unwrap();
+        // After the first attempt libzmq names it in its own way.
+        next_event(&client.events(), EventKind::Retried);
+        let server = Dealer::new(&format!("@tcp://{host}:{port}"), &quick()).unwrap();
+        client.wait_connected(0, soon()).unwrap();
+        assert_eq!(client.statistics().unwrap().peers, 1, "{written}");
+        drop(server);
+        assert_eq!(
+            next_event(&client.events(), EventKind::Disconnected).kind,
+            EventKind::Disconnected
+        );
+        client
+            .detach(&Endpoint::parse(&format!("tcp://{written}:{port}")).unwrap())
+            .unwrap();
+        assert_eq!(client.endpoints(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn what_had_arrived_is_kept_when_a_connection_is_begun_anew() {
+    const COUNT: u8 = 100;
+    let mut small = quick();
+    small.set_max_message_size(1000).unwrap();
+    let publisher = Publisher::new("tcp://127.0.0.1:*", &quick()).unwrap();
+    let subscriber = Subscriber::new(&address(&publisher), Filter::All, &small).unwrap();
+    publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+    for number in 0..COUNT {
+        publisher.send(&mut bytes(&[number])).unwrap();
+    }
+    publisher.flush(soon()).unwrap();
+    while subscriber.wait(dividere::Deadline::Now).is_err() {}
+    publisher.send(&mut bytes(&[1; 1001])).unwrap();
+    next_event(&subscriber.events(), EventKind::Disconnected);
+    // Nobody reads for a while.
+    let told = subscriber.events().recv(300);
+    assert_eq!(told.unwrap_err().status(), Status::Timeout);
+    let mut message = Message::new();
+    for number in 0..COUNT {
+        subscriber.recv_bytes(&mut message, soon()).unwrap();
+        assert_eq!(message.bytes(), [number]);
+    }
+    next_event(&subscriber.events(), EventKind::Restarted);
+    publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+    publisher.send(&mut bytes(b"after")).unwrap();
+    subscriber.recv_bytes(&mut message, soon()).unwrap();
+    assert_eq!(message.bytes(), b"after");
+}
+
+#[test]
+fn returns_are_counted_and_attempts_are_not() {
+    let mut server = Dealer::new("tcp://127.0.0.1:*", &quick()).unwrap();
+    let at = server.last_endpoint().unwrap();
+    let client = Dealer::new(&format!(">{at}"), &quick()).unwrap();
+    client.wait_connected(0, soon()).unwrap();
+    assert_eq!(client.statistics().unwrap().reconnects, 0);
+    for round in 1..=3 {
+        drop(server);
+        for _ in 0..3 {
+            next_event(&client.events(), EventKind::Retried);
+        }
+        server = Dealer::new(&format!("@{at}"), &quick()).unwrap();
+        while client.events().recv(LIMIT_MS).unwrap().kind != EventKind::Connected {}
+        assert_eq!(client.statistics().unwrap().reconnects, round);
+    }
+}
