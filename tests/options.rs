@@ -82,7 +82,8 @@ fn tcp_keepalive_and_type_of_service_reach_the_kernel_on_both_sides() {
     };
     for (options, expected) in [(&options, Some((1, 77, 11, 5, 0x10))), (&Options::new(), None)] {
         let (left, right) = dealers("tcp", options);
-        let connected = next_event(&right.events(), EventKind::Connected);
+        let connected = next_event(&left.events(), EventKind::Connected);
+        right.wait_connected(0, soon()).unwrap();
         let (bound, other) = (port_of(&left.last_endpoint().unwrap()), port_of(&connected.peer));
         for (local, remote) in [(bound, other), (other, bound)] {
             let found = tcp_sockets(local, Some(remote));
