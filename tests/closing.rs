@@ -4,9 +4,11 @@ mod common;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc};
-use std::time::Duration;
 
-use common::{address, bytes, dealers, endpoint, next_event, soon, typed, LIMIT, LIMIT_MS, TRANSPORTS};
+use common::{
+    address, bytes, dealers, endpoint, next_event, soon, this_thread, typed, wait_until_asleep, LIMIT, LIMIT_MS,
+    TRANSPORTS,
+};
 use dividere::connection::events::EventKind;
 use dividere::connection::options::FullQueue;
 use dividere::{Channel, Deadline, Dealer, Filter, Message, Options, Publisher, Request, Response, Status, Subscriber};
@@ -16,8 +18,7 @@ fn closed_while<T: Send>(channel: &dyn Channel, wait: impl FnOnce() -> T + Send)
     std::thread::scope(|scope| {
         let (name, names) = mpsc::channel();
         let waiter = scope.spawn(move || {
-            // SAFETY: no arguments.
-            name.send(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap();
+            name.send(this_thread()).unwrap();
             wait()
         });
         let thread = names.recv().unwrap();
@@ -25,21 +26,6 @@ fn closed_while<T: Send>(channel: &dyn Channel, wait: impl FnOnce() -> T + Send)
         channel.close().unwrap();
         waiter.join().unwrap()
     })
-}
-
-/// Until the kernel says that the thread sleeps, many times in a row.
-fn wait_until_asleep(thread: i64) {
-    let path = format!("/proc/self/task/{thread}/stat");
-    let mut asleep = 0;
-    while asleep < 20 {
-        let stat = std::fs::read_to_string(&path).unwrap_or_default();
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        asleep = if state == Some('S') { asleep + 1 } else { 0 };
-        if state.is_none() {
-            return;
-        }
-        std::thread::sleep(Duration::from_micros(500));
-    }
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The reactor: handlers, errors, timers, fairness, and that nothing but `stop` ends it.
 
+mod common;
+
 use std::sync::mpsc::{channel, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use common::{this_thread, wait_until_asleep};
 use dividere::{
     Channel, Deadline, Dealer, Error, Filter, Message, Options, Publisher, Reactor, Request, Response, Status,
     Subscriber,
@@ -336,4 +339,23 @@ fn a_reactor_closed_while_it_starts_does_not_run_on() {
             std::thread::yield_now();
         }
     }
+}
+
+#[test]
+fn who_sleeps_in_a_receive_is_told_when_a_reactor_takes_the_socket() {
+    let source: Arc<dyn Channel> = Arc::new(Dealer::new("tcp://127.0.0.1:*", &Options::new()).unwrap());
+    let reactor = Reactor::new().unwrap();
+    std::thread::scope(|scope| {
+        let (name, names) = channel();
+        let source = &source;
+        let sleeper = scope.spawn(move || {
+            name.send(this_thread()).unwrap();
+            source.recv(&mut Message::new(), soon())
+        });
+        wait_until_asleep(names.recv().unwrap());
+        reactor.add(source, 0).unwrap();
+        let added = Instant::now();
+        assert_eq!(sleeper.join().unwrap().unwrap_err().status(), Status::State);
+        assert!(added.elapsed() < LONG / 2, "only when its time was over");
+    });
 }

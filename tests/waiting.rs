@@ -416,3 +416,34 @@ fn signals_are_never_seen() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
+
+#[test]
+fn who_waits_for_room_does_not_turn_while_there_is_something_to_receive() {
+    let mut short = Options::new();
+    short.set_send_high_water_mark(1).unwrap();
+    short.set_receive_high_water_mark(1).unwrap();
+    short.set_send_timeout_ms(1000).unwrap();
+    let left = Dealer::new("@tcp://127.0.0.1:*", &short).unwrap();
+    let right = Dealer::new(&format!(">{}", left.last_endpoint().unwrap()), &short).unwrap();
+    right.send(&mut Message::from_bytes(b"unread").unwrap()).unwrap();
+    left.wait(soon()).unwrap();
+    // From here on somebody else counts as waiting to receive.
+    left.fd().unwrap();
+    let large = vec![0; 256 * 1024];
+    let mut spent = Duration::ZERO;
+    let full = loop {
+        let before = common::thread_cpu_time();
+        match left.send(&mut Message::from_bytes(&large).unwrap()) {
+            Ok(()) => {}
+            Err(error) => {
+                spent += common::thread_cpu_time() - before;
+                break error;
+            }
+        }
+    };
+    assert_eq!(full.status(), Status::Timeout);
+    assert!(spent < Duration::from_millis(200), "{spent:?} of a second");
+    let mut message = Message::new();
+    left.recv_bytes(&mut message, Deadline::Now).unwrap();
+    assert_eq!(message.bytes(), b"unread");
+}

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::error::{Error, Result, Status};
+
 /// When a wait ends. Made once at the entry of a call, so that retries share it.
 #[derive(Clone, Copy, Debug)]
 pub enum Deadline {
@@ -61,6 +63,31 @@ impl Deadline {
             (Deadline::Now, _) | (_, Deadline::Now) => Deadline::Now,
             (Deadline::Never, d) | (d, Deadline::Never) => d,
             (Deadline::At(a), Deadline::At(b)) => Deadline::At(a.min(b)),
+        }
+    }
+}
+
+/// Ends a wait in which messages come, but none that is of use: without it whoever floods a socket with them would keep
+/// its receiver beyond its time.
+pub(crate) struct Patience {
+    deadline: Deadline,
+    useless: u32,
+}
+
+impl Patience {
+    pub fn new(deadline: Deadline) -> Patience {
+        Patience { deadline, useless: 0 }
+    }
+
+    /// A message was thrown away. TIMEOUT where the time is over; WOULD_BLOCK after some, where there was none.
+    pub fn goes_on(&mut self) -> Result<()> {
+        const SOME: u32 = 1000;
+        self.useless += 1;
+        match self.deadline {
+            Deadline::Now if self.useless < SOME => Ok(()),
+            Deadline::Now => Err(Error::new(Status::WouldBlock, "nothing of use came")),
+            deadline if deadline.is_over() => Err(Error::new(Status::Timeout, "nothing of use came in the time given")),
+            _ => Ok(()),
         }
     }
 }

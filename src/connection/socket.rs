@@ -1,10 +1,8 @@
-//! The only file that sends and receives: a ZeroMQ socket that any number of threads may use at once.
-//!
-//! A mutex guards the ZeroMQ socket; nobody sleeps while holding it. A call tries without waiting, and where that is
-//! not enough it gives the lock back and sleeps in poll on ZMQ_FD and on an eventfd of ours, the ring.
-//! ZMQ_FD is edge-triggered, and any call into the socket may swallow the edge: so whoever gives the lock back while
-//! others sleep looks at ZMQ_EVENTS, and rings when there is something for them. The invariant, at every unlock:
-//! where there is something for a sleeper, the ring is readable. (docs/libzmq.md, "Waiting")
+//! A ZeroMQ socket that any number of threads may use at once. Nothing outside of this folder sends or receives.
+
+mod receiving;
+mod sending;
+mod waiting;
 
 use std::ffi::c_void;
 use std::os::fd::RawFd;
@@ -13,11 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use crate::connection::attach::Endpoints;
-use crate::connection::clock::Deadline;
 use crate::connection::errno;
 use crate::connection::events::EventQueue;
-use crate::connection::frame::Frame;
-use crate::connection::linux::{poll_readable, Epoll, EventFd};
+use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::options::{FullQueue, Options};
 use crate::connection::peers::Peers;
 use crate::connection::process::{self, lock, Process};
@@ -25,6 +21,8 @@ use crate::connection::stats::{Counters, Statistics};
 use crate::connection::subscribers::Subscribers;
 use crate::connection::zap::AllowList;
 use crate::error::{Error, Result, Status};
+
+use waiting::State;
 
 /// What kind of ZeroMQ socket lies underneath.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,24 +65,6 @@ impl Kind {
 /// A message of more frames than this is malformed: no pattern of ours has that many hops.
 pub const MOST_FRAMES: usize = 64;
 
-/// What a caller waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum For {
-    Reading,
-    Writing,
-}
-
-/// Who sleeps, and what was promised to them. Guarded by the lock.
-struct State {
-    open: bool,
-    /// The ring is readable.
-    rung: bool,
-    readers: u32,
-    writers: u32,
-    /// The descriptor was handed out: somebody always counts as waiting to read.
-    exported: bool,
-}
-
 /// A socket with what all roles share: waiting, closing, endpoints, counters, events.
 pub struct Socket {
     id: u64,
@@ -93,7 +73,10 @@ pub struct Socket {
     process: &'static Process,
     raw: *mut c_void,
     zmq_fd: RawFd,
+    /// Wakes those who wait to receive.
     ring: EventFd,
+    /// Wakes those who wait to send; made for the first of them.
+    room: OnceLock<EventFd>,
     state: Mutex<State>,
     closing: AtomicBool,
     /// A reactor reads from it.
@@ -159,13 +142,8 @@ impl Socket {
             raw: raw.0,
             zmq_fd,
             ring,
-            state: Mutex::new(State {
-                open: true,
-                rung: false,
-                readers: 0,
-                writers: 0,
-                exported: false,
-            }),
+            room: OnceLock::new(),
+            state: Mutex::new(State::open()),
             closing: AtomicBool::new(false),
             reserved: AtomicBool::new(false),
             exported: OnceLock::new(),
@@ -218,27 +196,6 @@ impl Socket {
             None => 0,
         };
         Ok(self.counters.snapshot(self.peers.count() as u64, subscribers as u64))
-    }
-
-    /// Of a publisher: how many subscribe to messages that begin with `topic`, or to anything.
-    pub(crate) fn subscriber_count(&self, topic: Option<&[u8]>) -> Result<usize> {
-        self.check()?;
-        let Some(subscribers) = &self.subscribers else {
-            return Ok(0);
-        };
-        self.process.service.sync(self.id)?;
-        Ok(subscribers.count(topic))
-    }
-
-    /// Of a publisher: waits for that many.
-    pub(crate) fn wait_for_subscribers(&self, topic: Option<&[u8]>, wanted: usize, deadline: Deadline) -> Result<()> {
-        self.check()?;
-        let Some(subscribers) = &self.subscribers else {
-            return Ok(());
-        };
-        let waiting = subscribers.begin_waiting();
-        self.process.service.sync(self.id)?;
-        waiting.wait(topic, wanted, deadline)
     }
 
     pub fn id(&self) -> u64 {
@@ -300,225 +257,6 @@ impl Socket {
         })
     }
 
-    // -- receiving ---------------------------------------------------------------------------------------------
-
-    /// Marks the socket as read by a reactor, or by anyone again. STATE where it has a reader already.
-    pub(crate) fn reserve(&self) -> Result<()> {
-        if self.reserved.swap(true, Ordering::AcqRel) {
-            return Err(Error::new(Status::State, "the socket is in a reactor already"));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn release(&self) {
-        self.reserved.store(false, Ordering::Release);
-        // For whoever polls the descriptor from now on: the reactor may have left messages without a ring.
-        self.nudge();
-    }
-
-    fn check_reader(&self, by_reactor: bool) -> Result<()> {
-        if !by_reactor && self.reserved.load(Ordering::Acquire) {
-            return Err(Error::new(Status::State, "a reactor receives from this socket"));
-        }
-        Ok(())
-    }
-
-    /// Receives one whole message into `frames` (emptied first). TIMEOUT where the deadline passed, WOULD_BLOCK
-    /// where it was `Now`.
-    pub(crate) fn recv(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<()> {
-        self.check_reader(false)?;
-        self.recv_with(deadline, |entered| entered.try_recv(frames))
-    }
-
-    /// Receives a message of one frame without a list around it; a longer one is counted as malformed and dropped.
-    pub(crate) fn recv_single(&self, frame: &mut Frame, deadline: Deadline) -> Result<()> {
-        self.check_reader(false)?;
-        self.recv_with(deadline, |entered| entered.try_recv_single(frame))
-    }
-
-    /// As `recv`, for the reactor that reserved the socket; never waits.
-    ///
-    /// It is the only reader, and comes back until it meets WOULD_BLOCK: so it needs no ring for what it left behind,
-    /// and is spared a look at the socket's events for each message.
-    pub(crate) fn recv_reserved<T>(&self, attempt: impl FnOnce(&mut Entered<'_>) -> Result<T>) -> Result<T> {
-        let mut entered = self.enter()?;
-        entered.hush();
-        entered.reader_comes_back = true;
-        attempt(&mut entered)
-    }
-
-    /// Tries under the lock until it works or the time is over.
-    pub(crate) fn recv_with<T>(
-        &self,
-        deadline: Deadline,
-        mut attempt: impl FnMut(&mut Entered<'_>) -> Result<T>,
-    ) -> Result<T> {
-        self.retry(For::Reading, deadline, &mut attempt)
-    }
-
-    /// Sleeps until a receive may work. READY is no promise: another thread may take the message first.
-    pub fn wait_readable(&self, deadline: Deadline) -> Result<()> {
-        self.check_reader(false)?;
-        self.retry(
-            For::Reading,
-            deadline,
-            &mut |entered: &mut Entered<'_>| match entered.events()? & POLLIN {
-                0 => Err(would_block()),
-                _ => Ok(()),
-            },
-        )
-    }
-
-    // -- sending -----------------------------------------------------------------------------------------------
-
-    /// Refuses what the other side would close the connection for.
-    pub(crate) fn check_size(&self, size: usize) -> Result<()> {
-        if size > self.max_message_size {
-            return Err(Error::new(
-                Status::TooLarge,
-                format!(
-                    "a message of {size} bytes; the maximum message size is {}",
-                    self.max_message_size
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Sends one frame; it is empty afterwards on success and unchanged on failure. What a full queue does is the
-    /// socket's own option.
-    pub(crate) fn send_single(&self, frame: &mut Frame) -> Result<()> {
-        self.check_size(frame.len())?;
-        let sent = self.enter()?.try_send_single(frame);
-        match sent {
-            Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(Deadline::Never, &mut |entered: &mut Entered<'_>| {
-                    entered.try_send_single(frame)
-                })?;
-                *frame = Frame::new();
-            }
-            other => other?,
-        }
-        self.after_send();
-        Ok(())
-    }
-
-    /// Sends all frames as one message, or none of it. They are empty afterwards on success.
-    pub(crate) fn send(&self, frames: &mut [Frame]) -> Result<()> {
-        if let [single] = frames {
-            return self.send_single(single);
-        }
-        self.send_before(frames, Deadline::Never)
-    }
-
-    /// As `send`, and waits for room no longer than until `limit`.
-    pub(crate) fn send_before(&self, frames: &mut [Frame], limit: Deadline) -> Result<()> {
-        frames.iter().try_for_each(|frame| self.check_size(frame.len()))?;
-        let sent = self.enter()?.try_send(frames);
-        match sent {
-            Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(limit, &mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
-                frames.iter_mut().for_each(|frame| *frame = Frame::new());
-            }
-            other => other?,
-        }
-        self.after_send();
-        Ok(())
-    }
-
-    /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
-    /// service thread looks.
-    fn after_send(&self) {
-        let Some(subscribers) = &self.subscribers else { return };
-        const LOOK_EVERY: u64 = 4096;
-        if subscribers.waited_for.load(Ordering::Acquire) || self.counters.messages_out() % LOOK_EVERY == 0 {
-            self.process.service.poke(self.id);
-        }
-    }
-
-    /// The queue was full: drop, wait or fail, as the option says.
-    #[cold]
-    fn send_to_full(&self, limit: Deadline, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
-        match self.full_queue {
-            FullQueue::Fail => Err(Error::new(Status::WouldBlock, "the send queue is full")),
-            FullQueue::Block => {
-                let deadline = Deadline::from_ms(self.options.send_timeout_ms()).min(limit);
-                match self.retry(For::Writing, deadline, attempt) {
-                    Err(e) if e.status() == Status::WouldBlock || e.status() == Status::Timeout => Err(Error::new(
-                        Status::Timeout,
-                        "the send queue stayed full for the whole send timeout",
-                    )),
-                    other => other,
-                }
-            }
-            FullQueue::Drop => {
-                let mut entered = self.enter()?;
-                // That there is room again may be known only after a look.
-                entered.events()?;
-                match attempt(&mut entered) {
-                    Err(error) if error.status() == Status::WouldBlock => {}
-                    other => return other,
-                }
-                entered.send_dropping(attempt)?;
-                self.counters.dropped_queue_full();
-                Ok(())
-            }
-        }
-    }
-
-    // -- waiting -----------------------------------------------------------------------------------------------
-
-    fn retry<T>(
-        &self,
-        what: For,
-        deadline: Deadline,
-        attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let mut entered = self.enter()?;
-        loop {
-            entered.hush();
-            // A send that finds the queue full may not have looked at the socket's commands, and poll would return at
-            // once, again and again: look now.
-            if what == For::Writing {
-                entered.events()?;
-            }
-            match attempt(&mut entered) {
-                Err(error) if error.status() == Status::WouldBlock => {}
-                other => return other,
-            }
-            if let Deadline::Now = deadline {
-                return Err(would_block());
-            }
-            if deadline.is_over() {
-                return Err(Error::new(Status::Timeout, "the time given is over"));
-            }
-            let deadline = match what {
-                For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
-                _ => deadline,
-            };
-            entered.sleep(what, deadline);
-            entered = self.enter()?;
-            entered.awake(what);
-        }
-    }
-
-    /// A descriptor for epoll, asyncio and the like: when it is readable, try what you wait for until WOULD_BLOCK.
-    /// It belongs to the socket. From the first call on every send costs a look at the socket's events.
-    pub fn fd(&self) -> Result<RawFd> {
-        if let Some(epoll) = self.exported.get() {
-            self.check()?;
-            return Ok(epoll.fd());
-        }
-        // Under the lock: once it is closed, ZMQ_FD may be somebody else's descriptor.
-        let mut entered = self.enter()?;
-        let epoll = Epoll::new()?;
-        epoll.add(self.zmq_fd, 0)?;
-        epoll.add(self.ring.fd(), 1)?;
-        let epoll = self.exported.get_or_init(|| epoll);
-        entered.state.exported = true;
-        Ok(epoll.fd())
-    }
-
     // -- the service thread's part -----------------------------------------------------------------------------
 
     /// Lets the socket process what its connections told it: an idle subscriber resubscribes only then.
@@ -550,7 +288,7 @@ impl Socket {
         if self.closing.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::Closed, "the handle is closed"));
         }
-        self.ring.ring();
+        self.ring_all();
         self.peers.close();
         self.events.close();
         if let Some(subscribers) = &self.subscribers {
@@ -560,9 +298,8 @@ impl Socket {
         {
             let mut state = lock(&self.state);
             state.open = false;
-            state.rung = true;
-            // Again, for a waiter that hushed it between the first ring and the lock. Nobody hushes it from here on.
-            self.ring.ring();
+            // Again, for a sleeper that hushed its ring between the first ring and the lock. Nobody does from here on.
+            self.ring_all();
             // SAFETY: open until now, and never used again: every use checks `open` under this lock.
             unsafe { zmq_sys::zmq_close(self.raw) };
         }
@@ -583,17 +320,11 @@ impl Drop for Socket {
 pub(crate) const POLLIN: i32 = zmq_sys::ZMQ_POLLIN as i32;
 pub(crate) const POLLOUT: i32 = zmq_sys::ZMQ_POLLOUT as i32;
 
-/// How long a blocked publisher or response sleeps at most before it tries again: libzmq does not tell one that waits
-/// for a full peer when another thread took its wake-up.
-fn slice() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
-}
-
 pub(crate) fn would_block() -> Error {
     Error::new(Status::WouldBlock, "it would have to wait")
 }
 
-impl<'a> Entered<'a> {
+impl Entered<'_> {
     pub fn raw(&self) -> *mut c_void {
         self.socket.raw
     }
@@ -619,213 +350,6 @@ impl<'a> Entered<'a> {
                 libc::EINTR => {}
                 other => return Err(errno::error(other, "look at the socket's events")),
             }
-        }
-    }
-
-    /// Quiets the ring before an attempt: what it told is about to be looked at.
-    fn hush(&mut self) {
-        if self.state.rung {
-            self.socket.ring.quiet();
-            self.state.rung = false;
-        }
-    }
-
-    /// Gives the lock back and sleeps.
-    fn sleep(mut self, what: For, deadline: Deadline) {
-        match what {
-            For::Reading => self.state.readers += 1,
-            For::Writing => self.state.writers += 1,
-        }
-        // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
-        // So a look is owed to others only.
-        self.alone = self.state.readers + self.state.writers == 1 && !self.state.exported;
-        let fds = [self.socket.zmq_fd, self.socket.ring.fd()];
-        drop(self);
-        poll_readable(&fds, deadline.poll_ms());
-    }
-
-    /// The sleeper is back.
-    fn awake(&mut self, what: For) {
-        match what {
-            For::Reading => self.state.readers -= 1,
-            For::Writing => self.state.writers -= 1,
-        }
-    }
-
-    // -- receiving
-
-    /// One whole message, or WOULD_BLOCK. Messages of too many frames are counted and skipped.
-    pub fn try_recv(&mut self, frames: &mut Vec<Frame>) -> Result<()> {
-        loop {
-            frames.clear();
-            let mut size = 0;
-            let mut whole = true;
-            loop {
-                let mut frame = Frame::new();
-                self.recv_frame(&mut frame)?;
-                size += frame.len();
-                let more = frame.more();
-                if frames.len() < MOST_FRAMES {
-                    frames.push(frame);
-                } else {
-                    whole = false;
-                }
-                if !more {
-                    break;
-                }
-            }
-            if whole {
-                self.socket.counters.received(size);
-                return Ok(());
-            }
-            self.socket.counters.dropped_malformed();
-        }
-    }
-
-    /// One message of one frame, or WOULD_BLOCK. Longer ones are counted as malformed and skipped.
-    pub fn try_recv_single(&mut self, frame: &mut Frame) -> Result<()> {
-        loop {
-            self.recv_frame(frame)?;
-            if !frame.more() {
-                self.socket.counters.received(frame.len());
-                return Ok(());
-            }
-            let mut rest = Frame::new();
-            loop {
-                self.recv_frame(&mut rest)?;
-                if !rest.more() {
-                    break;
-                }
-            }
-            self.socket.counters.dropped_malformed();
-        }
-    }
-
-    /// A subscription that a publisher was told; not counted as a message.
-    pub fn try_recv_control(&mut self, frame: &mut Frame) -> Result<()> {
-        self.recv_frame(frame)
-    }
-
-    fn recv_frame(&mut self, frame: &mut Frame) -> Result<()> {
-        loop {
-            // SAFETY: the socket is open and locked, the frame initialised; libzmq closes its old content.
-            let rc = unsafe { zmq_sys::zmq_msg_recv(frame.raw_mut(), self.socket.raw, zmq_sys::ZMQ_DONTWAIT as i32) };
-            if rc >= 0 {
-                return Ok(());
-            }
-            match errno::last() {
-                libc::EAGAIN => return Err(would_block()),
-                libc::EINTR => {}
-                other => return Err(errno::error(other, "receive")),
-            }
-        }
-    }
-
-    // -- sending
-
-    pub fn try_send_single(&mut self, frame: &mut Frame) -> Result<()> {
-        let size = frame.len();
-        self.send_frame(frame, 0)?;
-        self.socket.counters.sent(size);
-        Ok(())
-    }
-
-    fn send_frame(&mut self, frame: &mut Frame, flags: i32) -> Result<()> {
-        loop {
-            // SAFETY: the socket is open and locked, the frame initialised; on success libzmq owns its content
-            // and leaves an empty message.
-            let rc = unsafe {
-                zmq_sys::zmq_msg_send(frame.raw_mut(), self.socket.raw, flags | zmq_sys::ZMQ_DONTWAIT as i32)
-            };
-            if rc >= 0 {
-                self.room = true;
-                return Ok(());
-            }
-            match errno::last() {
-                libc::EAGAIN => return Err(would_block()),
-                libc::EINTR => {}
-                libc::EHOSTUNREACH => return Err(Error::new(Status::Unreachable, "the peer is gone")),
-                other => return Err(errno::error(other, "send")),
-            }
-        }
-    }
-
-    /// All frames or none: a peer that dies in between swallows those sent so far, so shares are sent and the
-    /// originals kept until the last one went.
-    pub fn try_send(&mut self, frames: &mut [Frame]) -> Result<()> {
-        if let [single] = frames {
-            return self.try_send_single(single);
-        }
-        const ATTEMPTS: usize = 3;
-        let mut attempt = 0;
-        loop {
-            match self.try_send_shares(frames) {
-                Ok(()) => break,
-                // Not at the first frame: the peer died in the middle. The whole message goes to another.
-                Err((sent, error)) if sent > 0 && error.status() == Status::WouldBlock && attempt < ATTEMPTS => {
-                    attempt += 1
-                }
-                Err((_, error)) => return Err(error),
-            }
-        }
-        let mut size = 0;
-        for frame in frames.iter_mut() {
-            size += frame.len();
-            *frame = Frame::new();
-        }
-        self.socket.counters.sent(size);
-        Ok(())
-    }
-
-    fn try_send_shares(&mut self, frames: &mut [Frame]) -> std::result::Result<(), (usize, Error)> {
-        let last = frames.len().saturating_sub(1);
-        for (i, frame) in frames.iter_mut().enumerate() {
-            let mut share = frame.share().map_err(|e| (i, e))?;
-            let flags = if i == last { 0 } else { zmq_sys::ZMQ_SNDMORE as i32 };
-            self.send_frame(&mut share, flags).map_err(|e| (i, e))?;
-        }
-        Ok(())
-    }
-
-    /// What it takes to wake blocked publishers once their subscribers were heard.
-    pub fn has_room(&mut self) {
-        self.room = true;
-    }
-
-    /// For a publisher whose policy is to drop: those that are full lose it, the others get it.
-    pub fn send_dropping(&mut self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
-        if !self.socket.kind.publishes() {
-            return Ok(());
-        }
-        const XPUB_NODROP: i32 = 69;
-        crate::connection::apply::set_int(self.raw(), XPUB_NODROP, 0, "let full subscribers lose a message")?;
-        let sent = attempt(self);
-        crate::connection::apply::set_int(self.raw(), XPUB_NODROP, 1, "notice full subscribers")?;
-        sent
-    }
-}
-
-impl Drop for Entered<'_> {
-    /// Keeps the invariant: ready for a sleeper implies that the ring is readable.
-    fn drop(&mut self) {
-        let sleepers = self.state.readers > 0 || self.state.writers > 0 || self.state.exported;
-        if !sleepers || self.alone || self.state.rung || !self.state.open {
-            return;
-        }
-        let reading = (self.state.readers > 0 || self.state.exported) && !self.reader_comes_back;
-        // A full publisher (XPUB_NODROP) or response stays writable all the time: its writers wait for the descriptor,
-        // and are woken by whoever sent something and so may have taken that wake-up from them.
-        let writing = self.state.writers > 0;
-        let mut ready = writing && self.room && !self.socket.kind.tells_of_room();
-        let look = reading || (writing && self.socket.kind.tells_of_room());
-        if !ready && look && self.socket.kind != Kind::Publisher {
-            let Ok(events) = self.events() else { return };
-            ready = (reading && events & POLLIN != 0)
-                || (writing && events & POLLOUT != 0 && self.socket.kind.tells_of_room());
-        }
-        if ready {
-            self.state.rung = true;
-            self.socket.ring.ring();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex};
 
 use crate::connection::clock::Deadline;
 use crate::connection::process::lock;
+use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
 
 type Topics = HashMap<Vec<u8>, u32>;
@@ -74,6 +75,29 @@ impl Subscribers {
         table.waiting += 1;
         self.waited_for.store(true, Ordering::Release);
         Waiting(self)
+    }
+}
+
+impl Socket {
+    /// Of a publisher: how many subscribe to messages that begin with `topic`, or to anything.
+    pub(crate) fn subscriber_count(&self, topic: Option<&[u8]>) -> Result<usize> {
+        self.check()?;
+        let Some(subscribers) = &self.subscribers else {
+            return Ok(0);
+        };
+        self.process().service.sync(self.id())?;
+        Ok(subscribers.count(topic))
+    }
+
+    /// Of a publisher: waits for that many.
+    pub(crate) fn wait_for_subscribers(&self, topic: Option<&[u8]>, wanted: usize, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        let Some(subscribers) = &self.subscribers else {
+            return Ok(());
+        };
+        let waiting = subscribers.begin_waiting();
+        self.process().service.sync(self.id())?;
+        waiting.wait(topic, wanted, deadline)
     }
 }
 

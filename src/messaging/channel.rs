@@ -57,8 +57,9 @@ pub trait Channel: Send + Sync {
         false
     }
 
-    /// For the reactor that reserved the channel's only socket: one message without waiting.
-    fn recv_reserved(&self, _message: &mut Message) -> Result<()> {
+    /// For the reactor that reserved the channel's only socket: one message without waiting. False where what came is
+    /// of no use: it is gone.
+    fn recv_reserved(&self, _message: &mut Message) -> Result<bool> {
         Err(Error::new(
             Status::Unsupported,
             format!("a {} cannot be added to a reactor", self.role()),
@@ -189,11 +190,13 @@ pub(crate) fn recv_single(socket: &Socket, message: &mut Message, deadline: Dead
 }
 
 /// As `recv_single`, by the reactor that reserved the socket.
-pub(crate) fn recv_single_reserved(socket: &Socket, message: &mut Message) -> Result<()> {
+pub(crate) fn recv_single_reserved(socket: &Socket, message: &mut Message) -> Result<bool> {
     let frame = message.receive_buffer();
-    socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv_single(frame))?;
-    message.received_in_place();
-    Ok(())
+    let received = socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv_single(frame))?;
+    if received {
+        message.received_in_place();
+    }
+    Ok(received)
 }
 
 /// Sends what a message holds as one frame.
@@ -205,6 +208,6 @@ pub(crate) fn send_single(socket: &Socket, message: &mut Message) -> Result<()> 
 }
 
 /// Frames received by a reactor.
-pub(crate) fn recv_frames_reserved(socket: &Socket, frames: &mut Vec<Frame>) -> Result<()> {
+pub(crate) fn recv_frames_reserved(socket: &Socket, frames: &mut Vec<Frame>) -> Result<bool> {
     socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv(frames))
 }

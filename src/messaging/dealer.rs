@@ -108,9 +108,11 @@ impl Channel for Dealer {
         true
     }
 
-    fn recv_reserved(&self, message: &mut Message) -> Result<()> {
+    fn recv_reserved(&self, message: &mut Message) -> Result<bool> {
         let mut frames = Vec::new();
-        recv_frames_reserved(&self.socket, &mut frames)?;
+        if !recv_frames_reserved(&self.socket, &mut frames)? {
+            return Ok(false);
+        }
         self.take(message, frames);
         if message.decode().is_err() {
             self.socket.counters.decode_error();
@@ -119,7 +121,7 @@ impl Channel for Dealer {
         if let Some(origin) = message.origin_ref().filter(|origin| origin.is_request()) {
             origin.owe_an_answer();
         }
-        Ok(())
+        Ok(true)
     }
 
     fn send(&self, message: &mut Message) -> Result<()> {

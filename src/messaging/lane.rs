@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex};
 
-use crate::connection::clock::Deadline;
+use crate::connection::clock::{Deadline, Patience};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::process::lock;
@@ -91,6 +91,7 @@ impl Lane {
     /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`.
     pub fn recv(&self, number: u64, deadline: Deadline) -> Result<Frame> {
         let mut inbox = lock(&self.inbox);
+        let mut patience = Patience::new(deadline);
         loop {
             if let Some(reply) = inbox.replies.remove(&number) {
                 inbox.waiting.remove(&number);
@@ -128,6 +129,8 @@ impl Lane {
                 Some(_) => self.socket.counters.dropped_stale(),
                 None => self.socket.counters.dropped_malformed(),
             }
+            // Also what came for others takes time.
+            patience.goes_on()?;
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::connection::clock::Deadline;
+use crate::connection::clock::{Deadline, Patience};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
@@ -117,6 +117,7 @@ impl Channel for Response {
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check_order()?;
         let mut frames = Vec::new();
+        let mut patience = Patience::new(deadline);
         loop {
             self.socket.recv(&mut frames, deadline)?;
             if let Some((payload, origin)) = self.split(&mut frames) {
@@ -124,6 +125,7 @@ impl Channel for Response {
                 *lock(&self.current) = Some(origin);
                 return Ok(());
             }
+            patience.goes_on()?;
         }
     }
 
@@ -144,22 +146,22 @@ impl Channel for Response {
         true
     }
 
-    fn recv_reserved(&self, message: &mut Message) -> Result<()> {
+    fn recv_reserved(&self, message: &mut Message) -> Result<bool> {
         let mut frames = Vec::new();
-        loop {
-            recv_frames_reserved(&self.socket, &mut frames)?;
-            let Some((payload, origin)) = self.split(&mut frames) else {
-                continue;
-            };
-            message.received(payload, Some(origin));
-            if let Err(error) = message.decode() {
-                self.socket.counters.decode_error();
-                if let Some(origin) = message.origin_ref() {
-                    self.refuse(origin, Status::Decode, error.text());
-                }
-            }
-            return Ok(());
+        if !recv_frames_reserved(&self.socket, &mut frames)? {
+            return Ok(false);
         }
+        let Some((payload, origin)) = self.split(&mut frames) else {
+            return Ok(false);
+        };
+        message.received(payload, Some(origin));
+        if let Err(error) = message.decode() {
+            self.socket.counters.decode_error();
+            if let Some(origin) = message.origin_ref() {
+                self.refuse(origin, Status::Decode, error.text());
+            }
+        }
+        Ok(true)
     }
 
     fn send(&self, message: &mut Message) -> Result<()> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::connection::clock::Deadline;
+use crate::connection::clock::{Deadline, Patience};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::errno;
 use crate::connection::events::EventQueue;
@@ -196,6 +196,7 @@ impl Channel for Subscriber {
     }
 
     fn recv(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        let mut patience = Patience::new(deadline);
         loop {
             recv_single(&self.socket, message, deadline)?;
             if let Err(error) = message.decode() {
@@ -205,6 +206,7 @@ impl Channel for Subscriber {
             if self.wants(message) {
                 return Ok(());
             }
+            patience.goes_on()?;
         }
     }
 
@@ -212,17 +214,15 @@ impl Channel for Subscriber {
         true
     }
 
-    fn recv_reserved(&self, message: &mut Message) -> Result<()> {
-        loop {
-            recv_single_reserved(&self.socket, message)?;
-            if message.decode().is_err() {
-                self.socket.counters.decode_error();
-                return Ok(());
-            }
-            if self.wants(message) {
-                return Ok(());
-            }
+    fn recv_reserved(&self, message: &mut Message) -> Result<bool> {
+        if !recv_single_reserved(&self.socket, message)? {
+            return Ok(false);
         }
+        if message.decode().is_err() {
+            self.socket.counters.decode_error();
+            return Ok(true);
+        }
+        Ok(self.wants(message))
     }
 
     fn send(&self, _message: &mut Message) -> Result<()> {

@@ -103,6 +103,27 @@ fn cpu_time(clock: libc::clockid_t) -> Duration {
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
+/// The number of the calling thread, for `wait_until_asleep`.
+pub fn this_thread() -> i64 {
+    // SAFETY: no arguments.
+    unsafe { libc::syscall(libc::SYS_gettid) }
+}
+
+/// Until the kernel says that the thread sleeps, many times in a row.
+pub fn wait_until_asleep(thread: i64) {
+    let path = format!("/proc/self/task/{thread}/stat");
+    let mut asleep = 0;
+    while asleep < 20 {
+        let stat = std::fs::read_to_string(&path).unwrap_or_default();
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        asleep = if state == Some('S') { asleep + 1 } else { 0 };
+        if state.is_none() {
+            return;
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}
+
 const ROLE: &str = "DIVIDERE_TEST_ROLE";
 const ARGUMENT: &str = "DIVIDERE_TEST_ARGUMENT";
 

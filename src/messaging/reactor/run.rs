@@ -118,7 +118,8 @@ fn take_turn(reactor: &Reactor, id: u64, message: &mut Message) -> usize {
             return handled;
         }
         match source.channel.recv_reserved(message) {
-            Ok(()) => {
+            Ok(false) => {}
+            Ok(true) => {
                 // Those of now: the handler before may have changed them.
                 let handlers = Arc::clone(&lock(&reactor.inner.handlers));
                 dispatch(reactor, &source, &handlers, message);

@@ -1,0 +1,201 @@
+//! Sending: whole messages or nothing of them, and what a full queue does.
+
+use std::sync::atomic::Ordering;
+
+use crate::connection::clock::Deadline;
+use crate::connection::errno;
+use crate::connection::frame::Frame;
+use crate::connection::options::FullQueue;
+use crate::connection::socket::waiting::For;
+use crate::connection::socket::{would_block, Entered, Socket};
+use crate::error::{Error, Result, Status};
+
+impl Socket {
+    /// Refuses what the other side would close the connection for.
+    pub(crate) fn check_size(&self, size: usize) -> Result<()> {
+        if size > self.max_message_size {
+            return Err(Error::new(
+                Status::TooLarge,
+                format!(
+                    "a message of {size} bytes; the maximum message size is {}",
+                    self.max_message_size
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Sends one frame; it is empty afterwards on success and unchanged on failure. What a full queue does is the
+    /// socket's own option.
+    pub(crate) fn send_single(&self, frame: &mut Frame) -> Result<()> {
+        self.check_size(frame.len())?;
+        let sent = self.enter()?.try_send_single(frame);
+        match sent {
+            Err(error) if error.status() == Status::WouldBlock => {
+                self.send_to_full(Deadline::Never, &mut |entered: &mut Entered<'_>| {
+                    entered.try_send_single(frame)
+                })?;
+                *frame = Frame::new();
+            }
+            other => other?,
+        }
+        self.after_send();
+        Ok(())
+    }
+
+    /// Sends all frames as one message, or none of it. They are empty afterwards on success.
+    pub(crate) fn send(&self, frames: &mut [Frame]) -> Result<()> {
+        if let [single] = frames {
+            return self.send_single(single);
+        }
+        self.send_before(frames, Deadline::Never)
+    }
+
+    /// As `send`, and waits for room no longer than until `limit`.
+    pub(crate) fn send_before(&self, frames: &mut [Frame], limit: Deadline) -> Result<()> {
+        frames.iter().try_for_each(|frame| self.check_size(frame.len()))?;
+        let sent = self.enter()?.try_send(frames);
+        match sent {
+            Err(error) if error.status() == Status::WouldBlock => {
+                self.send_to_full(limit, &mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
+                frames.iter_mut().for_each(|frame| *frame = Frame::new());
+            }
+            other => other?,
+        }
+        self.after_send();
+        Ok(())
+    }
+
+    /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
+    /// service thread looks.
+    fn after_send(&self) {
+        let Some(subscribers) = &self.subscribers else { return };
+        const LOOK_EVERY: u64 = 4096;
+        if subscribers.waited_for.load(Ordering::Acquire) || self.counters.messages_out() % LOOK_EVERY == 0 {
+            self.process.service.poke(self.id);
+        }
+    }
+
+    /// The queue was full: drop, wait or fail, as the option says.
+    #[cold]
+    fn send_to_full(&self, limit: Deadline, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+        match self.full_queue {
+            FullQueue::Fail => {
+                let mut entered = self.enter()?;
+                // That there is room again may be known only after a look.
+                entered.events()?;
+                match attempt(&mut entered) {
+                    Err(error) if error.status() == Status::WouldBlock => {
+                        Err(Error::new(Status::WouldBlock, "the send queue is full"))
+                    }
+                    other => other,
+                }
+            }
+            FullQueue::Block => {
+                let deadline = Deadline::from_ms(self.options.send_timeout_ms()).min(limit);
+                let mut attempt = |entered: &mut Entered<'_>| attempt(entered).map(Some);
+                match self.retry(For::Writing, deadline, &mut attempt) {
+                    Err(e) if e.status() == Status::WouldBlock || e.status() == Status::Timeout => Err(Error::new(
+                        Status::Timeout,
+                        "the send queue stayed full for the whole send timeout",
+                    )),
+                    other => other,
+                }
+            }
+            FullQueue::Drop => {
+                let mut entered = self.enter()?;
+                entered.events()?;
+                match attempt(&mut entered) {
+                    Err(error) if error.status() == Status::WouldBlock => {}
+                    other => return other,
+                }
+                entered.send_dropping(attempt)?;
+                self.counters.dropped_queue_full();
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Entered<'_> {
+    pub fn try_send_single(&mut self, frame: &mut Frame) -> Result<()> {
+        let size = frame.len();
+        self.send_frame(frame, 0)?;
+        self.socket.counters.sent(size);
+        Ok(())
+    }
+
+    fn send_frame(&mut self, frame: &mut Frame, flags: i32) -> Result<()> {
+        loop {
+            // SAFETY: the socket is open and locked, the frame initialised; on success libzmq owns its content
+            // and leaves an empty message.
+            let rc = unsafe {
+                zmq_sys::zmq_msg_send(frame.raw_mut(), self.socket.raw, flags | zmq_sys::ZMQ_DONTWAIT as i32)
+            };
+            if rc >= 0 {
+                self.room = true;
+                return Ok(());
+            }
+            match errno::last() {
+                libc::EAGAIN => return Err(would_block()),
+                libc::EINTR => {}
+                libc::EHOSTUNREACH => return Err(Error::new(Status::Unreachable, "the peer is gone")),
+                other => return Err(errno::error(other, "send")),
+            }
+        }
+    }
+
+    /// All frames or none: a peer that dies in between swallows those sent so far, so shares are sent and the
+    /// originals kept until the last one went.
+    pub fn try_send(&mut self, frames: &mut [Frame]) -> Result<()> {
+        if let [single] = frames {
+            return self.try_send_single(single);
+        }
+        const ATTEMPTS: usize = 3;
+        let mut attempt = 0;
+        loop {
+            match self.try_send_shares(frames) {
+                Ok(()) => break,
+                // Not at the first frame: the peer died in the middle. The whole message goes to another.
+                Err((sent, error)) if sent > 0 && error.status() == Status::WouldBlock && attempt < ATTEMPTS => {
+                    attempt += 1
+                }
+                Err((_, error)) => return Err(error),
+            }
+        }
+        let mut size = 0;
+        for frame in frames.iter_mut() {
+            size += frame.len();
+            *frame = Frame::new();
+        }
+        self.socket.counters.sent(size);
+        Ok(())
+    }
+
+    fn try_send_shares(&mut self, frames: &mut [Frame]) -> std::result::Result<(), (usize, Error)> {
+        let last = frames.len().saturating_sub(1);
+        for (i, frame) in frames.iter_mut().enumerate() {
+            let mut share = frame.share().map_err(|e| (i, e))?;
+            let flags = if i == last { 0 } else { zmq_sys::ZMQ_SNDMORE as i32 };
+            self.send_frame(&mut share, flags).map_err(|e| (i, e))?;
+        }
+        Ok(())
+    }
+
+    /// What it takes to wake blocked publishers once their subscribers were heard.
+    pub fn has_room(&mut self) {
+        self.room = true;
+    }
+
+    /// For a publisher whose policy is to drop: those that are full lose it, the others get it.
+    pub fn send_dropping(&mut self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+        if !self.socket.kind.publishes() {
+            return Ok(());
+        }
+        const XPUB_NODROP: i32 = 69;
+        crate::connection::apply::set_int(self.raw(), XPUB_NODROP, 0, "let full subscribers lose a message")?;
+        let sent = attempt(self);
+        crate::connection::apply::set_int(self.raw(), XPUB_NODROP, 1, "notice full subscribers")?;
+        sent
+    }
+}

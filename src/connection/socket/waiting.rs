@@ -1,0 +1,241 @@
+//! Waiting. A mutex guards the ZeroMQ socket; nobody sleeps while holding it. A call tries without waiting, and where
+//! that is not enough it gives the lock back and sleeps in poll on ZMQ_FD and on an eventfd of ours, a ring: one for
+//! those who want to receive, one for those who want to send.
+//! ZMQ_FD is edge-triggered, and any call into the socket may swallow the edge: so whoever gives the lock back while
+//! others sleep looks at ZMQ_EVENTS, and rings when there is something for them. The invariant, at every unlock:
+//! where there is something for a sleeper, its ring is readable. (docs/libzmq.md, "Waiting")
+
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use crate::connection::clock::{Deadline, Patience};
+use crate::connection::linux::{poll_readable, Epoll, EventFd};
+use crate::connection::socket::{would_block, Entered, Socket, POLLIN, POLLOUT};
+use crate::error::{Error, Result, Status};
+
+/// What a caller waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum For {
+    Reading,
+    Writing,
+}
+
+/// Who sleeps, and what was promised to them. Guarded by the lock.
+pub(super) struct State {
+    pub open: bool,
+    readers: Sleepers,
+    writers: Sleepers,
+    /// The descriptor was handed out: somebody always counts as waiting to read.
+    exported: bool,
+}
+
+#[derive(Default)]
+struct Sleepers {
+    count: u32,
+    /// Their ring is readable.
+    rung: bool,
+}
+
+impl State {
+    pub fn open() -> State {
+        State {
+            open: true,
+            readers: Sleepers::default(),
+            writers: Sleepers::default(),
+            exported: false,
+        }
+    }
+
+    fn of(&mut self, what: For) -> &mut Sleepers {
+        match what {
+            For::Reading => &mut self.readers,
+            For::Writing => &mut self.writers,
+        }
+    }
+}
+
+impl Socket {
+    /// Tries until it works or the time is over, asleep in between. An attempt that gives nothing threw a message away:
+    /// the next one follows at once, after others had the lock.
+    pub(super) fn retry<T>(
+        &self,
+        what: For,
+        deadline: Deadline,
+        attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let mut patience = Patience::new(deadline);
+        let mut entered = self.enter()?;
+        loop {
+            entered.hush(what);
+            match what {
+                For::Reading => self.check_reader()?,
+                // A send that finds the queue full may not have looked at the socket's commands, and poll would return
+                // at once, again and again: look now.
+                For::Writing => {
+                    entered.events()?;
+                }
+            }
+            match attempt(&mut entered) {
+                Ok(Some(result)) => return Ok(result),
+                Ok(None) => {
+                    drop(entered);
+                    patience.goes_on()?;
+                    entered = self.enter()?;
+                    continue;
+                }
+                Err(error) if error.status() == Status::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+            if let Deadline::Now = deadline {
+                return Err(would_block());
+            }
+            if deadline.is_over() {
+                return Err(Error::new(Status::Timeout, "the time given is over"));
+            }
+            let deadline = match what {
+                For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
+                _ => deadline,
+            };
+            entered.sleep(what, deadline);
+            entered = self.enter()?;
+            entered.state.of(what).count -= 1;
+        }
+    }
+
+    /// Sleeps until a receive may work. READY is no promise: another thread may take the message first.
+    pub fn wait_readable(&self, deadline: Deadline) -> Result<()> {
+        self.retry(
+            For::Reading,
+            deadline,
+            &mut |entered: &mut Entered<'_>| match entered.events()? & POLLIN {
+                0 => Err(would_block()),
+                _ => Ok(Some(())),
+            },
+        )
+    }
+
+    /// A descriptor for epoll, asyncio and the like: when it is readable, try what you wait for until WOULD_BLOCK.
+    /// It belongs to the socket. From the first call on every send costs a look at the socket's events.
+    pub fn fd(&self) -> Result<RawFd> {
+        if let Some(epoll) = self.exported.get() {
+            self.check()?;
+            return Ok(epoll.fd());
+        }
+        // Under the lock: once it is closed, ZMQ_FD may be somebody else's descriptor.
+        let mut entered = self.enter()?;
+        let epoll = Epoll::new()?;
+        epoll.add(self.zmq_fd, 0)?;
+        epoll.add(self.ring.fd(), 1)?;
+        let epoll = self.exported.get_or_init(|| epoll);
+        entered.state.exported = true;
+        Ok(epoll.fd())
+    }
+
+    /// Wakes those who sleep to receive, so that they look again whether they may.
+    pub(super) fn wake_readers(&self) {
+        if let Ok(mut entered) = self.enter() {
+            if entered.state.readers.count > 0 && !entered.state.readers.rung {
+                entered.ring(For::Reading);
+            }
+        }
+    }
+
+    /// Wakes everybody, for the end. Again under the lock, for a sleeper that hushed its ring in between.
+    pub(super) fn ring_all(&self) {
+        self.ring.ring();
+        if let Some(room) = self.room.get() {
+            room.ring();
+        }
+    }
+}
+
+/// How long a blocked publisher or response sleeps at most before it tries again: libzmq does not tell one that waits
+/// for a full peer when another thread took its wake-up.
+fn slice() -> Deadline {
+    Deadline::after(Duration::from_millis(20))
+}
+
+impl Entered<'_> {
+    /// Quiets the ring before an attempt: what it told is about to be looked at.
+    pub(super) fn hush(&mut self, what: For) {
+        if self.state.of(what).rung {
+            self.state.of(what).rung = false;
+            if let Some(ring) = self.socket.ring_of(what) {
+                ring.quiet();
+            }
+        }
+    }
+
+    fn ring(&mut self, what: For) {
+        self.state.of(what).rung = true;
+        if let Some(ring) = self.socket.ring_of(what) {
+            ring.ring();
+        }
+    }
+
+    /// Gives the lock back and sleeps.
+    fn sleep(mut self, what: For, mut deadline: Deadline) {
+        self.state.of(what).count += 1;
+        // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
+        // So a look is owed to others only.
+        self.alone = self.state.readers.count + self.state.writers.count == 1 && !self.state.exported;
+        let ring = match what {
+            For::Reading => Some(self.socket.ring.fd()),
+            For::Writing => self.socket.room().map(EventFd::fd),
+        };
+        if ring.is_none() {
+            // Nobody can ring: no descriptor was left for it.
+            deadline = deadline.min(slice());
+        }
+        let fds = [self.socket.zmq_fd, ring.unwrap_or(-1)];
+        drop(self);
+        poll_readable(&fds, deadline.poll_ms());
+    }
+}
+
+impl Socket {
+    fn ring_of(&self, what: For) -> Option<&EventFd> {
+        match what {
+            For::Reading => Some(&self.ring),
+            For::Writing => self.room.get(),
+        }
+    }
+
+    /// The ring of those who wait for room, made for the first of them. Called under the lock.
+    fn room(&self) -> Option<&EventFd> {
+        if self.room.get().is_none() {
+            let _only_we_set_it = self.room.set(EventFd::new().ok()?);
+        }
+        self.room.get()
+    }
+}
+
+impl Drop for Entered<'_> {
+    /// Keeps the invariant: ready for a sleeper implies that its ring is readable.
+    fn drop(&mut self) {
+        let state = &*self.state;
+        let (readers, writers) = (state.readers.count > 0 || state.exported, state.writers.count > 0);
+        if !(readers || writers) || self.alone || !state.open {
+            return;
+        }
+        let reading = readers && !state.readers.rung && !self.reader_comes_back;
+        let writing = writers && !state.writers.rung;
+        let tells_of_room = self.socket.kind.tells_of_room();
+        // A full publisher (XPUB_NODROP) or response stays writable all the time: its writers wait for the descriptor,
+        // and are woken by whoever sent something and so may have taken that wake-up from them.
+        if writing && !tells_of_room && self.room {
+            self.ring(For::Writing);
+        }
+        let look = (reading && !self.socket.kind.publishes()) || (writing && tells_of_room);
+        if !look {
+            return;
+        }
+        let Ok(events) = self.events() else { return };
+        if reading && events & POLLIN != 0 {
+            self.ring(For::Reading);
+        }
+        if writing && tells_of_room && events & POLLOUT != 0 {
+            self.ring(For::Writing);
+        }
+    }
+}
