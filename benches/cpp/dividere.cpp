@@ -28,7 +28,7 @@ struct Dividere {
 
     template <class F>
     static void recv(const Arguments &a, F first) {
-        const auto subscriber = dividere::Subscriber::of<bench::Payload>(a.endpoint, options());
+        const dividere::Subscriber subscriber(a.endpoint, options());
         bench::Payload payload;
         for (std::uint64_t i = 0; i < a.count; ++i) {
             subscriber.recv(payload, dividere::forever);
