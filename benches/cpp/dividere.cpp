@@ -65,4 +65,21 @@ struct Dividere {
 
 } // namespace
 
-int main(int argc, char **argv) { return run<Dividere>(argc, argv); }
+// The body with which a payload alone is as long as the envelope around one with a body of `size` bytes.
+std::size_t body_of_equal_frame(std::size_t size) {
+    bench::Payload payload;
+    payload.mutable_body()->assign(size, 'x');
+    const std::size_t frame = dividere::Message(payload).bytes().size();
+    payload.mutable_body()->resize(frame);
+    while (payload.ByteSizeLong() > frame)
+        payload.mutable_body()->pop_back();
+    return payload.body().size();
+}
+
+int main(int argc, char **argv) {
+    if (argc == 5 && std::string(argv[1]) == "frame") {
+        std::printf("%zu\n", body_of_equal_frame(std::strtoul(argv[3], nullptr, 10)));
+        return 0;
+    }
+    return run<Dividere>(argc, argv);
+}

@@ -16,12 +16,21 @@ fn null(name: &str) -> Error {
 /// `text` is NULL or points to a NUL-terminated string that lives for 'a.
 #[inline]
 pub(super) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str> {
-    if text.is_null() {
-        return Err(null(name));
-    }
-    CStr::from_ptr(text)
+    c_string(text, name)?
         .to_str()
         .map_err(|error| Error::new(Status::InvalidArgument, format!("{name} is not UTF-8: {error}")))
+}
+
+/// Text that is checked elsewhere.
+///
+/// # Safety
+/// As `text`.
+#[inline]
+pub(super) unsafe fn c_string<'a>(text: *const c_char, name: &str) -> Result<&'a CStr> {
+    match text.is_null() {
+        true => Err(null(name)),
+        false => Ok(CStr::from_ptr(text)),
+    }
 }
 
 /// Text that may be left out, as NULL.

@@ -2,11 +2,11 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::bytes::{bytes, object, object_mut, place, place_or_none, text, Place};
+use super::bytes::{bytes, c_string, object, object_mut, place, place_or_none, Place};
 use super::guard::{guard, guard_closing, guard_value};
 use super::status::dividere_status_t;
 use crate::error::{Error, Result, Status};
-use crate::messaging::message::{Message, MessageKind};
+use crate::messaging::message::{Message, MessageKind, Parts};
 
 /// A message. Owned by one thread at a time; it may go from one to another. Made once and used
 /// again and again, for sending and receiving alike.
@@ -148,7 +148,8 @@ pub unsafe extern "C" fn dividere_message_prepare(
 ) -> dividere_status_t {
     guard(|| {
         let mut place = place_or_none(payload, std::ptr::null_mut(), "payload")?;
-        let payload = self::message(message)?.prepare(text(type_name, "type_name")?, size)?;
+        let name = c_string(type_name, "type_name")?.to_bytes();
+        let payload = self::message(message)?.prepare_named(name, size)?;
         place.set(payload.as_mut_ptr().cast());
         Ok(())
     })
@@ -181,7 +182,7 @@ pub unsafe extern "C" fn dividere_message_set(
     guard(|| {
         let payload = bytes(payload, len, "payload")?;
         self::message(message)?
-            .prepare(text(type_name, "type_name")?, len)?
+            .prepare_named(c_string(type_name, "type_name")?.to_bytes(), len)?
             .copy_from_slice(payload);
         Ok(())
     })
@@ -210,7 +211,11 @@ pub unsafe extern "C" fn dividere_message_view(
     guard(|| {
         let mut place = place(view, "view")?;
         let message = message_ref(message)?;
-        let (type_name, payload, bytes) = (message.type_name().unwrap_or(""), message.payload(), message.bytes());
+        let Parts {
+            type_name,
+            payload,
+            bytes,
+        } = message.parts();
         place.set(dividere_view_t {
             kind: message.kind() as i32,
             can_reply: i32::from(message.can_reply()),
@@ -231,8 +236,10 @@ pub unsafe extern "C" fn dividere_message_view(
 /// where an argument is NULL.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_message_is(message: *const dividere_message_t, type_name: *const c_char) -> i32 {
-    guard_value(0, || match (message_ref(message), text(type_name, "type_name")) {
-        (Ok(message), Ok(name)) => i32::from(message.type_name() == Some(name)),
+    guard_value(0, || match (message_ref(message), c_string(type_name, "type_name")) {
+        (Ok(message), Ok(name)) => {
+            i32::from(message.kind() == MessageKind::Typed && message.parts().type_name == name.to_bytes())
+        }
         _ => 0,
     })
 }

@@ -203,7 +203,7 @@ pub(crate) fn recv_single_reserved(socket: &Socket, message: &mut Message) -> Re
 pub(crate) fn send_single(socket: &Socket, message: &mut Message) -> Result<()> {
     message.require_content()?;
     socket.send_single(message.frame_mut())?;
-    message.clear();
+    message.sent();
     Ok(())
 }
 

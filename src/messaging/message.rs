@@ -6,7 +6,7 @@
 
 use crate::connection::frame::Frame;
 use crate::error::{Error, Result, Status};
-use crate::messaging::envelope::{DecodeError, Layout, TypeName};
+use crate::messaging::envelope::{DecodeError, Header, Layout, TypeName};
 use crate::messaging::reply::Origin;
 
 /// What a message holds.
@@ -45,6 +45,16 @@ pub struct Message {
     frame: Frame,
     content: Content,
     origin: Option<Origin>,
+    /// The type name that it was last prepared with by `prepare_named`: it needs no second check.
+    known_name: Vec<u8>,
+}
+
+/// What a message shows, in one look at its frame.
+pub(crate) struct Parts<'a> {
+    /// Empty unless it is typed. UTF-8.
+    pub type_name: &'a [u8],
+    pub payload: &'a [u8],
+    pub bytes: &'a [u8],
 }
 
 impl Default for Message {
@@ -60,6 +70,7 @@ impl Message {
             frame: Frame::new(),
             content: Content::Empty,
             origin: None,
+            known_name: Vec::new(),
         }
     }
 
@@ -80,24 +91,39 @@ impl Message {
     /// Makes this a typed message of `type_name` and gives the place for its payload, `size` bytes whose content is
     /// not set. What it held before is gone, its way back included.
     pub fn prepare(&mut self, type_name: &str, size: usize) -> Result<&mut [u8]> {
-        let name = TypeName::new(type_name)
-            .map_err(|e| Error::new(Status::InvalidArgument, format!("type name '{type_name:.100}': {e}")))?;
-        let header = name
-            .header(size)
-            .map_err(|e| Error::new(Status::TooLarge, e.to_string()))?;
-        let mut frame = Frame::with_size(header.envelope_len())?;
+        check_name(type_name)?;
+        self.prepare_checked(type_name.as_bytes(), size)
+    }
+
+    /// As `prepare`, for a message that is prepared again and again under the same name, which is not known to be
+    /// UTF-8.
+    pub(crate) fn prepare_named(&mut self, type_name: &[u8], size: usize) -> Result<&mut [u8]> {
+        if self.known_name != type_name {
+            let text = std::str::from_utf8(type_name)
+                .map_err(|e| Error::new(Status::InvalidArgument, format!("the type name is not UTF-8: {e}")))?;
+            check_name(text)?;
+            self.known_name.clear();
+            self.known_name.extend_from_slice(type_name);
+        }
+        self.prepare_checked(type_name, size)
+    }
+
+    fn prepare_checked(&mut self, type_name: &[u8], size: usize) -> Result<&mut [u8]> {
+        let header = Header::of(type_name, size).map_err(|e| Error::new(Status::TooLarge, e.to_string()))?;
+        self.frame = Frame::with_size(header.envelope_len())?;
+        self.origin = None;
+        self.content = Content::Empty;
+        let bytes = self.frame.bytes_mut();
         let at = header
-            .write(frame.bytes_mut())
+            .write(bytes)
             .map_err(|e| Error::new(Status::Internal, format!("cannot write an envelope: {e}")))?;
         // The name stands behind its key and its length.
         let key_and_length = 1 + varint_len(type_name.len());
-        self.frame = frame;
-        self.origin = None;
         self.content = Content::Prepared {
             name: key_and_length..key_and_length + type_name.len(),
             payload: at,
         };
-        Ok(&mut self.frame.bytes_mut()[at..])
+        Ok(&mut bytes[at..])
     }
 
     /// Makes this a message of `size` bytes, whose content is not set, and gives the place for them.
@@ -162,6 +188,34 @@ impl Message {
         }
     }
 
+    /// Everything at once.
+    #[inline]
+    pub(crate) fn parts(&self) -> Parts<'_> {
+        let bytes = self.frame.bytes();
+        let (type_name, payload) = match &self.content {
+            Content::Received(layout) => (&bytes[layout.type_name.clone()], &bytes[layout.payload.clone()]),
+            Content::Prepared { name, payload } => (&bytes[name.clone()], &bytes[*payload..]),
+            _ => (&[][..], bytes),
+        };
+        Parts {
+            type_name,
+            payload,
+            bytes,
+        }
+    }
+
+    /// Whether it was published under its full name, and not under a short one that other types may share.
+    pub(crate) fn came_by_full_name(&self) -> bool {
+        match &self.content {
+            Content::Received(layout) => {
+                let bytes = self.frame.bytes();
+                let name = &bytes[layout.type_name.clone()];
+                name.contains(&b'.') && bytes[layout.msg_name.clone()] == *name
+            }
+            _ => false,
+        }
+    }
+
     /// The place of the payload of a message that is being prepared. A received one is read-only: STATE. Bytes that a
     /// clone shares, or a call that may still be sending them, are copied first.
     pub fn payload_mut(&mut self) -> Result<&mut [u8]> {
@@ -223,6 +277,7 @@ impl Message {
             frame: self.frame.share()?,
             content: self.content.clone(),
             origin: self.origin.clone(),
+            known_name: Vec::new(),
         })
     }
 
@@ -279,6 +334,12 @@ impl Message {
         &mut self.frame
     }
 
+    /// Its frame was sent, and so is empty.
+    pub(crate) fn sent(&mut self) {
+        self.content = Content::Empty;
+        self.origin = None;
+    }
+
     /// Takes in what was received.
     pub(crate) fn received(&mut self, frame: Frame, origin: Option<Origin>) {
         self.frame = frame;
@@ -299,6 +360,16 @@ impl Message {
 
     pub(crate) fn origin_ref(&self) -> Option<&Origin> {
         self.origin.as_ref()
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match TypeName::new(name) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Error::new(
+            Status::InvalidArgument,
+            format!("type name '{name:.100}': {error}"),
+        )),
     }
 }
 

@@ -134,7 +134,8 @@ impl Subscriber {
 
     /// Whether a message that came by a short name is one that was asked for.
     fn wants(&self, message: &Message) -> bool {
-        if !self.by_type.load(Ordering::Acquire) {
+        // A topic is a whole name: under a full one came nothing but what was asked for by that name, or by a prefix.
+        if !self.by_type.load(Ordering::Acquire) || message.came_by_full_name() {
             return true;
         }
         let wanted = lock(&self.wanted);

@@ -44,10 +44,18 @@ pub struct Layout {
 
 /// Reads one frame as an envelope.
 pub fn decode(frame: &[u8]) -> Result<View<'_>, DecodeError> {
-    if let Some(view) = decode_canonical(frame) {
-        return Ok(view);
+    let canonical = decode_canonical(frame).and_then(|parts| {
+        Some(View {
+            type_name: std::str::from_utf8(parts.type_name).ok()?,
+            msg_name: std::str::from_utf8(parts.msg_name).ok()?,
+            payload: parts.payload,
+            sequence: None,
+        })
+    });
+    match canonical {
+        Some(view) => Ok(view),
+        None => decode_any_order(frame),
     }
-    decode_any_order(frame)
 }
 
 impl View<'_> {
@@ -61,7 +69,6 @@ impl View<'_> {
 impl Layout {
     /// Reads one frame as an envelope and keeps offsets instead of borrows.
     pub fn of(frame: &[u8]) -> Result<Layout, DecodeError> {
-        let view = decode(frame)?;
         let range = |part: &[u8]| {
             if part.is_empty() {
                 return 0..0;
@@ -69,6 +76,15 @@ impl Layout {
             let start = part.as_ptr() as usize - frame.as_ptr() as usize;
             start..start + part.len()
         };
+        if let Some(parts) = decode_canonical(frame) {
+            return Ok(Layout {
+                type_name: range(parts.type_name),
+                msg_name: range(parts.msg_name),
+                payload: range(parts.payload),
+                sequence: None,
+            });
+        }
+        let view = decode_any_order(frame)?;
         Ok(Layout {
             type_name: range(view.type_name.as_bytes()),
             msg_name: range(view.msg_name.as_bytes()),
@@ -78,11 +94,27 @@ impl Layout {
     }
 }
 
+/// The parts of a canonical envelope; the names are UTF-8.
+struct Parts<'a> {
+    type_name: &'a [u8],
+    msg_name: &'a [u8],
+    payload: &'a [u8],
+}
+
+/// Whether it is a name without a slash. Nearly every name is ASCII, which is seen sooner than that it is UTF-8.
+#[inline]
+fn is_name(name: &[u8]) -> bool {
+    let plain = name
+        .iter()
+        .fold(true, |plain, &byte| plain & byte.is_ascii() & (byte != b'/'));
+    plain || (!name.contains(&b'/') && std::str::from_utf8(name).is_ok())
+}
+
 /// Reads the layout that encoders write: `msgName`, then `msg` to the end of
 /// the frame, and in it `type_url` with the usual prefix, then `value` unless
 /// empty. `None` is no verdict: the general parser decides.
 #[inline]
-fn decode_canonical(frame: &[u8]) -> Option<View<'_>> {
+fn decode_canonical(frame: &[u8]) -> Option<Parts<'_>> {
     let mut envelope = Cursor::new(frame);
     if !envelope.take_byte(KEY_MSG_NAME) {
         return None;
@@ -105,19 +137,16 @@ fn decode_canonical(frame: &[u8]) -> Option<View<'_>> {
         false if any.take_byte(KEY_VALUE) => any.bytes().ok()?,
         false => return None,
     };
-    if !any.at_end() || name.contains(&b'/') {
+    if !any.at_end() {
         return None;
     }
-    let type_name = std::str::from_utf8(name).ok()?;
-    let msg_name = match msg_name == name {
-        true => type_name,
-        false => std::str::from_utf8(msg_name).ok()?,
-    };
-    Some(View {
-        type_name,
+    if !is_name(name) || (msg_name != name && std::str::from_utf8(msg_name).is_err()) {
+        return None;
+    }
+    Some(Parts {
+        type_name: name,
         msg_name,
         payload,
-        sequence: None,
     })
 }
 

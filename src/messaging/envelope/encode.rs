@@ -21,7 +21,7 @@ pub const MAX_HEADER_LEN: usize =
 /// written yet. Made by [`TypeName::header`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
-    name: &'a str,
+    name: &'a [u8],
     payload_len: usize,
     any_len: usize,
     len: usize,
@@ -50,27 +50,7 @@ impl<'a> TypeName<'a> {
     /// Computes the header of an envelope with a payload of this many bytes.
     #[inline]
     pub fn header(self, payload_len: usize) -> Result<Header<'a>, EncodeError> {
-        if payload_len > MAX_ENVELOPE_LEN {
-            return Err(EncodeError::TooLarge(payload_len));
-        }
-        let name_len = self.as_str().len();
-        let url_len = TYPE_URL_PREFIX.len() + name_len;
-        // proto3 leaves an empty bytes field out.
-        let value_header_len = match payload_len {
-            0 => 0,
-            len => 1 + varint_len(len),
-        };
-        let any_len = 1 + varint_len(url_len) + url_len + value_header_len + payload_len;
-        let envelope_len = 1 + varint_len(name_len) + name_len + 1 + varint_len(any_len) + any_len;
-        if envelope_len > MAX_ENVELOPE_LEN {
-            return Err(EncodeError::TooLarge(payload_len));
-        }
-        Ok(Header {
-            name: self.as_str(),
-            payload_len,
-            any_len,
-            len: envelope_len - payload_len,
-        })
+        Header::of(self.as_str().as_bytes(), payload_len)
     }
 
     /// Appends a whole envelope to `out`. Allocates only if `out` has to grow.
@@ -101,7 +81,33 @@ impl<'a> TypeName<'a> {
     }
 }
 
-impl Header<'_> {
+impl<'a> Header<'a> {
+    /// The header for a name that is known to be a [`TypeName`].
+    #[inline]
+    pub(crate) fn of(name: &'a [u8], payload_len: usize) -> Result<Header<'a>, EncodeError> {
+        if payload_len > MAX_ENVELOPE_LEN {
+            return Err(EncodeError::TooLarge(payload_len));
+        }
+        let name_len = name.len();
+        let url_len = TYPE_URL_PREFIX.len() + name_len;
+        // proto3 leaves an empty bytes field out.
+        let value_header_len = match payload_len {
+            0 => 0,
+            len => 1 + varint_len(len),
+        };
+        let any_len = 1 + varint_len(url_len) + url_len + value_header_len + payload_len;
+        let envelope_len = 1 + varint_len(name_len) + name_len + 1 + varint_len(any_len) + any_len;
+        if envelope_len > MAX_ENVELOPE_LEN {
+            return Err(EncodeError::TooLarge(payload_len));
+        }
+        Ok(Header {
+            name,
+            payload_len,
+            any_len,
+            len: envelope_len - payload_len,
+        })
+    }
+
     /// Length of the header, and so the offset of the payload, in bytes.
     #[inline]
     #[allow(clippy::len_without_is_empty)] // it never is
@@ -124,11 +130,11 @@ impl Header<'_> {
         };
         let mut writer = Writer::new(dst);
         writer.key_and_varint(KEY_MSG_NAME, self.name.len());
-        writer.bytes(self.name.as_bytes());
+        writer.bytes(self.name);
         writer.key_and_varint(KEY_MSG, self.any_len);
         writer.key_and_varint(KEY_TYPE_URL, TYPE_URL_PREFIX.len() + self.name.len());
         writer.bytes(TYPE_URL_PREFIX.as_bytes());
-        writer.bytes(self.name.as_bytes());
+        writer.bytes(self.name);
         if self.payload_len > 0 {
             writer.key_and_varint(KEY_VALUE, self.payload_len);
         }

@@ -103,14 +103,14 @@ impl<'a> Cursor<'a> {
     }
 
     /// Steps over `byte` if it is next.
-    #[inline]
+    #[inline(always)]
     pub fn take_byte(&mut self, byte: u8) -> bool {
         let found = self.bytes.get(self.pos) == Some(&byte);
         self.pos += usize::from(found);
         found
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         match self.bytes.get(self.pos) {
             Some(&byte) if byte < 0x80 => {
@@ -156,7 +156,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The content of a length-delimited field.
-    #[inline]
+    #[inline(always)]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let nested = self.message()?;
         Ok(&nested.bytes[nested.pos..])
@@ -170,7 +170,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The content of a length-delimited field, to be read as a message.
-    #[inline]
+    #[inline(always)]
     pub fn message(&mut self) -> Result<Cursor<'a>, DecodeError> {
         let start = self.pos;
         let len = self.varint()?;
