@@ -65,6 +65,8 @@ fn a_subscriber_gets_only_the_types_it_asked_for() {
         let at = 2 + "other.Wanted".len();
         short.splice(0..at, [b"\x0a\x06", &b"Wanted"[..]].concat());
         publisher.send_bytes(&short).unwrap();
+        // So does a type without a package that is really called so.
+        publisher.send(&mut typed("Wanted", b"3")).unwrap();
         publisher.send(&mut typed("acme.Wanted", b"4")).unwrap();
         let mut message = Message::new();
         subscriber.recv(&mut message, soon()).unwrap();

@@ -98,7 +98,8 @@ impl Message {
     /// As `prepare`, for a message that is prepared again and again under the same name, which is not known to be
     /// UTF-8.
     pub(crate) fn prepare_named(&mut self, type_name: &[u8], size: usize) -> Result<&mut [u8]> {
-        if self.known_name != type_name {
+        // None is known at first, and an empty one never is.
+        if type_name.is_empty() || self.known_name != type_name {
             let text = std::str::from_utf8(type_name)
                 .map_err(|e| Error::new(Status::InvalidArgument, format!("the type name is not UTF-8: {e}")))?;
             check_name(text)?;

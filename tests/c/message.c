@@ -21,6 +21,11 @@ static void a_message_goes_from_empty_to_prepared_and_back(void) {
 
     /* What does not work leaves it as it was. */
     CHECK_SAYS(DIVIDERE_INVALID_ARGUMENT, "9 lives", dividere_message_prepare(message, "9 lives", 3, &place));
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_message_prepare(message,
+                                                                 "acme.v1.Read\xff"
+                                                                 "ng",
+                                                                 3, &place));
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_message_prepare(message, "acme.v1.Read!ng", 3, &place));
     CHECK(place == NULL);
     CHECK_IS(DIVIDERE_TOO_LARGE, dividere_message_prepare(message, reading, SIZE_MAX, &place));
     CHECK_IS(DIVIDERE_TOO_LARGE, dividere_message_prepare(message, reading, (size_t)INT32_MAX, &place));
