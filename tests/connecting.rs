@@ -137,3 +137,25 @@ fn returns_are_counted_and_attempts_are_not() {
         assert_eq!(client.statistics().unwrap().reconnects, round);
     }
 }
+
+#[test]
+fn messages_sent_while_addresses_are_tried_in_turn_all_arrive() {
+    const COUNT: u32 = 50;
+    let mut options = quick();
+    options.set_linger_ms(0).unwrap();
+    let port = free_port("127.0.0.1");
+    let client = Dealer::new(&format!(">tcp://localhost:{port}"), &options).unwrap();
+    // At every moment of a turn: the first of them go while nothing is queued and the address changes.
+    for number in 0..COUNT {
+        client.send(&mut bytes(&number.to_be_bytes())).unwrap();
+        if number == 0 {
+            next_event(&client.events(), EventKind::Retried);
+        }
+    }
+    let server = Dealer::new(&format!("@tcp://127.0.0.1:{port}"), &quick()).unwrap();
+    let mut message = Message::new();
+    for number in 0..COUNT {
+        server.recv_bytes(&mut message, soon()).unwrap();
+        assert_eq!(message.bytes(), number.to_be_bytes());
+    }
+}

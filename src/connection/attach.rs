@@ -1,6 +1,7 @@
 //! Binding and connecting, and their ends: what makes an address free again when `close` returns.
 
 use std::ffi::{c_char, c_void};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -48,6 +49,14 @@ struct Connected {
     address: String,
     candidates: Vec<String>,
     inproc: bool,
+}
+
+impl Connected {
+    /// The address that follows this one.
+    fn after(&self, address: &str) -> String {
+        let at = self.candidates.iter().position(|c| c == address).unwrap_or(0);
+        self.candidates[(at + 1) % self.candidates.len()].clone()
+    }
 }
 
 impl Socket {
@@ -152,18 +161,12 @@ impl Socket {
             candidates,
             inproc: false,
         });
-        let connected = self.connect_address(&address);
+        let connected = self.enter().and_then(|entered| connect_address(&entered, &address));
         if connected.is_err() {
             self.peers.remove_link(&address);
             self.endpoints.remove_connected(&endpoint.to_zmq());
         }
         connected
-    }
-
-    pub(crate) fn connect_address(&self, address: &str) -> Result<()> {
-        let entered = self.enter()?;
-        set_family(&entered, address.contains('['))?;
-        call(&entered, "connect to", address, zmq_sys::zmq_connect)
     }
 
     /// For inproc, which has no family.
@@ -298,10 +301,26 @@ impl Endpoints {
     pub(crate) fn next_candidate(&self, address: &str) -> Option<String> {
         let mut list = lock(&self.0);
         let connected = list.connected.iter_mut().find(|c| c.address == address && !c.inproc)?;
-        let at = connected.candidates.iter().position(|c| c == address).unwrap_or(0);
-        let next = connected.candidates[(at + 1) % connected.candidates.len()].clone();
+        let next = connected.after(address);
         connected.address = next.clone();
         Some(next)
+    }
+
+    /// Whether somebody listens at the next address. Asked only of this host: elsewhere the answer takes too long.
+    pub(crate) fn next_answers(&self, address: &str) -> bool {
+        const LIMIT: Duration = Duration::from_millis(20);
+        let next = {
+            let list = lock(&self.0);
+            let Some(connected) = list.connected.iter().find(|c| c.address == address && !c.inproc) else {
+                return false;
+            };
+            connected.after(address)
+        };
+        let host_and_port = next.trim_start_matches("tcp://").rsplit(';').next();
+        let Some(Ok(at)) = host_and_port.map(str::parse::<SocketAddr>) else {
+            return false;
+        };
+        at.ip().is_loopback() && TcpStream::connect_timeout(&at, LIMIT).is_ok()
     }
 
     fn remove_connected(&self, asked: &str) -> Option<Connected> {
@@ -323,6 +342,11 @@ fn call(
         0 => Ok(()),
         _ => Err(errno::error(errno::last(), &format!("{what} {address}"))),
     }
+}
+
+pub(crate) fn connect_address(entered: &Entered<'_>, address: &str) -> Result<()> {
+    set_family(entered, address.contains('['))?;
+    call(entered, "connect to", address, zmq_sys::zmq_connect)
 }
 
 /// Dual stack where IPv6 is wanted; an IPv4 address is left as it is. For the next bind or connect.

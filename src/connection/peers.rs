@@ -28,6 +28,8 @@ pub(crate) struct Link {
     pub known: bool,
     /// libzmq itself goes on trying.
     pub retried: bool,
+    /// It was begun anew, and nothing was heard of the new connection yet.
+    pub begun: bool,
     /// Since when it waits to be begun anew, because there is something that this would lose.
     pub waits_since: Option<Instant>,
 }
@@ -47,6 +49,13 @@ impl Link {
             ..Link::default()
         };
         returned
+    }
+
+    /// libzmq goes on with it.
+    pub fn goes_on(&mut self) {
+        self.look_at = None;
+        self.waits_since = None;
+        self.begun = false;
     }
 
     pub fn failed(&mut self, status: Status, text: &str, no_reason: bool) {
@@ -155,7 +164,10 @@ impl Peers {
         self.update(|table| {
             let mut link = table.links.remove(from).unwrap_or_default();
             link.waits_since = None;
+            link.look_at = None;
             link.retried = false;
+            link.begun = true;
+            link.restarts += 1;
             table.links.insert(to.to_owned(), link);
         });
     }

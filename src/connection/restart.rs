@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::connection::attach::connect_address;
 use crate::connection::errno;
 use crate::connection::events::{Event, EventKind};
 use crate::connection::flush::unsent_peers;
 use crate::connection::inproc::c_string;
 use crate::connection::peers::Link;
-use crate::connection::socket::{Kind, Socket, POLLIN};
+use crate::connection::socket::{Entered, Kind, Socket, POLLIN};
 
-/// How long a connection that libzmq gave up waits until what it brought was read; and how often that is looked at.
+/// How long a connection that libzmq seems to have given up waits where beginning it anew loses something: until that was
+/// read, or libzmq says after all that it goes on (on a busy machine that may take a while). And how often to look.
 const READ_LIMIT: Duration = Duration::from_secs(1);
 const READ_PAUSE: Duration = Duration::from_millis(20);
 
@@ -39,59 +41,64 @@ impl Socket {
                 later.push(at);
                 continue;
             }
-            let again = match self.would_lose(&address, &link, now) {
-                Some(postponed) => postponed,
-                None => {
-                    self.peers.with_link(&address, |link| link.restarts += 1);
-                    let again = now + self.pause_before_restart(&address);
-                    self.peers.with_link(&address, |link| link.look_at = Some(again));
-                    self.restart(&address);
-                    again
-                }
-            };
-            later.push(again);
+            later.extend(self.begin_anew(&address, &link, now));
         }
         later
     }
 
-    /// Beginning a connection anew loses what was received over it and is not read yet, and what waits to be sent over
-    /// it. Returns when to look again, where there is such a thing, and it is worth waiting for: always while libzmq
-    /// goes on by itself; for a while where it gave up, which ended what was to be sent anyway.
-    fn would_lose(&self, address: &str, link: &Link, now: Instant) -> Option<Instant> {
+    /// Disconnects and connects again, with the next address that the name has, unless that would lose something worth
+    /// waiting for. A dealer, to which an address is more than a try once something is queued for it, moves only where
+    /// somebody listens. Returns when to look again, if ever. All under one lock: what is sent meanwhile is sent over the old
+    /// connection, which is seen here, or over the new one.
+    fn begin_anew(&self, address: &str, link: &Link, now: Instant) -> Option<Instant> {
+        if link.retried && self.kind() == Kind::Dealer && !self.endpoints.next_answers(address) {
+            let again = now + self.pause_before_restart(address).max(READ_PAUSE);
+            self.peers.with_link(address, |link| {
+                link.restarts += 1;
+                link.look_at = Some(again);
+            });
+            return Some(again);
+        }
         let mut entered = self.enter().ok()?;
-        let unread = !link.retried || link.known;
-        let unread = unread && entered.events().is_ok_and(|events| events & POLLIN != 0);
-        let sends = !matches!(self.kind(), Kind::Subscriber | Kind::RawSubscriber);
-        let unsent = link.retried && sends && unsent_peers(&entered).is_ok_and(|unsent| unsent > 0);
-        drop(entered);
         let since = link.waits_since.unwrap_or(now);
-        if !(unread || unsent) || (!link.retried && now.duration_since(since) > READ_LIMIT) {
-            return None;
+        let patient = link.retried || now.duration_since(since) <= READ_LIMIT;
+        if patient && self.would_lose(&mut entered, link) {
+            drop(entered);
+            let again = now + READ_PAUSE;
+            self.peers.with_link(address, |link| {
+                link.look_at = Some(again);
+                link.waits_since = Some(since);
+            });
+            return Some(again);
         }
-        let again = now + READ_PAUSE;
-        self.peers.with_link(address, |link| {
-            link.look_at = Some(again);
-            link.waits_since = Some(since);
-        });
-        Some(again)
-    }
-
-    /// Begins a connection anew, with the next address that its name has.
-    fn restart(self: &Arc<Self>, address: &str) {
-        let Some(next) = self.endpoints.next_candidate(address) else {
-            return;
-        };
+        // None where it was detached meanwhile.
+        let next = self.endpoints.next_candidate(address)?;
         let text = c_string(address);
-        if let Ok(entered) = self.enter() {
-            // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
-            errno::uninterrupted(|| unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) });
-        }
+        // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
+        errno::uninterrupted(|| unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) });
         self.peers.move_link(address, &next);
+        let connected = connect_address(&entered, &next);
+        drop(entered);
         let mut event = Event::new(EventKind::Restarted, next.clone());
-        if let Err(error) = self.connect_address(&next) {
+        let mut again = None;
+        if let Err(error) = connected {
             event.code = error.status() as i32;
             event.text = error.to_string();
+            // No event will tell of it.
+            again = Some(now + self.pause_before_restart(&next).max(READ_PAUSE));
+            self.peers.with_link(&next, |link| link.look_at = again);
         }
         self.events.push(event, &self.counters);
+        again
+    }
+
+    /// What was received over the connection and is not read yet goes with it, and so does what waits to be sent. Only
+    /// a dealer sends before it is connected.
+    fn would_lose(&self, entered: &mut Entered<'_>, link: &Link) -> bool {
+        let unread = !link.retried || link.known;
+        if unread && entered.events().is_ok_and(|events| events & POLLIN != 0) {
+            return true;
+        }
+        self.kind() == Kind::Dealer && unsent_peers(entered).is_ok_and(|unsent| unsent > 0)
     }
 }

@@ -461,7 +461,7 @@ impl Entry {
                 if let Some(subscribers) = &socket.subscribers {
                     subscribers.connection_ended(descriptor);
                 }
-                socket.peers.with_link(&raw.remote, |link| link.look_at = None);
+                socket.peers.with_link(&raw.remote, Link::goes_on);
                 *self.handshaking.entry(pair).or_insert(0) += 1;
                 if raw.kind == RawKind::Accepted {
                     told = Some(new_event(EventKind::Accepted));
@@ -500,10 +500,12 @@ impl Entry {
                 let at = Instant::now() + GIVEN_UP_AFTER + socket.pause_before_restart(&raw.remote);
                 let linked = socket.peers.with_link(&raw.remote, |link| {
                     link.up = false;
-                    link.look_at = Some(at);
                     link.retried = false;
+                    // Where it was begun anew, this is the old connection.
+                    link.look_at = (!link.begun).then_some(at);
+                    link.look_at
                 });
-                look = linked.map(|()| at);
+                look = linked.flatten();
                 if take_one(&mut self.established, &pair) {
                     if linked.is_none() {
                         socket.peers.accepted(&raw.local, &raw.remote, false);
@@ -524,6 +526,7 @@ impl Entry {
                 // libzmq goes on with this address. Where the name has others, we go on with the next one.
                 let at = Instant::now() + socket.pause_before_restart(&raw.remote);
                 let next = |link: &mut Link| {
+                    link.goes_on();
                     link.look_at = link.has_alternatives.then_some(at);
                     link.retried = true;
                     link.look_at
@@ -535,7 +538,7 @@ impl Entry {
                 told = Some(event);
             }
             RawKind::Delayed => {
-                socket.peers.with_link(&raw.remote, |link| link.look_at = None);
+                socket.peers.with_link(&raw.remote, Link::goes_on);
             }
             RawKind::Closed if !is_link => {
                 socket.peers.listener_closed(&raw.local);

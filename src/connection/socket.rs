@@ -30,6 +30,8 @@ pub enum Kind {
     Publisher,
     Subscriber,
     Dealer,
+    /// A DEALER that sends only while it is connected, and whose callers notice what is lost.
+    Request,
     Router,
     /// XSUB of a proxy.
     RawSubscriber,
@@ -42,7 +44,7 @@ impl Kind {
         let kind = match self {
             Kind::Publisher => zmq_sys::ZMQ_XPUB,
             Kind::Subscriber => zmq_sys::ZMQ_SUB,
-            Kind::Dealer => zmq_sys::ZMQ_DEALER,
+            Kind::Dealer | Kind::Request => zmq_sys::ZMQ_DEALER,
             Kind::Router => zmq_sys::ZMQ_ROUTER,
             Kind::RawSubscriber => zmq_sys::ZMQ_XSUB,
             Kind::RawPublisher => zmq_sys::ZMQ_XPUB,

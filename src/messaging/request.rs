@@ -73,7 +73,7 @@ impl Request {
             send_timeout_ms: options.send_timeout_ms(),
         };
         for endpoint in endpoints {
-            let socket = Socket::with_events("request", Kind::Dealer, options, FullQueue::Block, Arc::clone(&events))?;
+            let socket = Socket::with_events("request", Kind::Request, options, FullQueue::Block, Arc::clone(&events))?;
             socket.peers.tell(&connected);
             request.lanes.push(Lane::new(Arc::clone(&socket)));
             socket.attach(&[endpoint], DefaultSide::Connect)?;
