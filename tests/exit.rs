@@ -197,3 +197,33 @@ fn a_subscriber_does_not_hold_up_an_exit() {
         assert!(begin.elapsed() < LIMIT / 2, "{how}: {:?}", begin.elapsed());
     }
 }
+
+#[test]
+fn a_signal_handler_may_end_the_process_in_the_middle_of_a_call() {
+    const TEST: &str = "a_signal_handler_may_end_the_process_in_the_middle_of_a_call";
+    extern "C" fn end_here(_: libc::c_int) {
+        // SAFETY: what programs do, though POSIX does not allow it. Nothing is allocated in the calls that it ends.
+        unsafe { libc::exit(0) }
+    }
+    if role().is_some() {
+        let dealer = Dealer::new("tcp://127.0.0.1:*", &options(0)).unwrap();
+        // SAFETY: the handler is a function of the right type; the thread lives until the process ends.
+        unsafe {
+            libc::signal(
+                libc::SIGUSR1,
+                end_here as extern "C" fn(libc::c_int) as libc::sighandler_t,
+            );
+            let sender = libc::pthread_self();
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(20));
+                libc::pthread_kill(sender, libc::SIGUSR1);
+            });
+        }
+        loop {
+            assert!(dealer.wait(Deadline::Now).is_err());
+        }
+    }
+    // Half of these hold the socket's lock when the signal comes.
+    let processes: Vec<Process> = (0..12).map(|_| Process::start(TEST, "", "")).collect();
+    processes.into_iter().for_each(Process::succeeds);
+}

@@ -113,6 +113,7 @@ impl InprocNames {
                 _ => Err(errno::error(errno::last(), &format!("unbind {address}"))),
             }
         });
+        let unbound = unbound.unwrap_or(Ok(()));
         name.binder = None;
         for connector in &mut name.connectors {
             if connector.state == Connection::Live {

@@ -267,6 +267,11 @@ impl Process {
         lock(&self.sockets).remove(&id);
     }
 
+    /// Its sockets are being closed for good.
+    pub fn is_exiting(&self) -> bool {
+        self.exiting.load(Ordering::Acquire)
+    }
+
     pub fn is_current(&self) -> bool {
         self.generation == generation()
     }

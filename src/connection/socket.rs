@@ -7,10 +7,11 @@ mod waiting;
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::Duration;
 
 use crate::connection::attach::Endpoints;
+use crate::connection::clock::Deadline;
 use crate::connection::errno;
 use crate::connection::events::EventQueue;
 use crate::connection::linux::{Epoll, EventFd};
@@ -184,10 +185,27 @@ impl Socket {
         }
     }
 
-    /// A call into the socket by its close, after which nobody else enters.
-    pub(crate) fn call_while_closing<T>(&self, f: impl FnOnce(*mut c_void) -> T) -> T {
-        let _state = lock(&self.state);
-        f(self.raw)
+    /// A call into the socket by its close, after which nobody else enters. None where it cannot be locked.
+    pub(crate) fn call_while_closing<T>(&self, f: impl FnOnce(*mut c_void) -> T) -> Option<T> {
+        self.lock_to_close().map(|_state| f(self.raw))
+    }
+
+    /// The lock. At exit only for a while: where a signal's handler ends the process in the middle of a call, that call
+    /// has it, and never gives it back.
+    fn lock_to_close(&self) -> Option<MutexGuard<'_, State>> {
+        const LIMIT: Duration = Duration::from_secs(1);
+        if !self.process.is_exiting() {
+            return Some(lock(&self.state));
+        }
+        let deadline = Deadline::after(LIMIT);
+        loop {
+            match self.state.try_lock() {
+                Ok(state) => return Some(state),
+                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if deadline.is_over() => return None,
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+            }
+        }
     }
 
     /// What happened so far, and who is there now.
@@ -298,7 +316,9 @@ impl Socket {
         }
         self.unbind_inproc();
         {
-            let mut state = lock(&self.state);
+            let Some(mut state) = self.lock_to_close() else {
+                return Err(Error::new(Status::Internal, "a call that never ends has the socket"));
+            };
             state.open = false;
             // Again, for a sleeper that hushed its ring between the first ring and the lock. Nobody does from here on.
             self.ring_all();

@@ -163,7 +163,7 @@ pub extern "C" fn dividere_socket_wait(socket: dividere_socket_t, timeout_ms: i6
 
 /// A descriptor for poll, epoll and event loops: when it is readable, receive with a timeout of 0 until
 /// WOULD_BLOCK. It belongs to the socket: do not read from it or close it. From the first call on, each send
-/// on this socket costs a little more.
+/// on this socket costs a little more. UNSUPPORTED for a publisher.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_socket_fd(socket: dividere_socket_t, fd: *mut i32) -> dividere_status_t {
     guard(|| {
