@@ -1104,7 +1104,7 @@ dividere_status_t dividere_socket_wait(struct dividere_socket_t socket,
 /**
  * A descriptor for poll, epoll and event loops: when it is readable, receive with a timeout of 0 until
  * WOULD_BLOCK. It belongs to the socket: do not read from it or close it. From the first call on, each send
- * on this socket costs a little more.
+ * on this socket costs a little more. UNSUPPORTED for a publisher.
  */
 dividere_status_t dividere_socket_fd(struct dividere_socket_t socket,
                                      int32_t *fd);

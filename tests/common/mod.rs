@@ -138,7 +138,7 @@ pub struct Process(Child);
 impl Process {
     pub fn start(test: &str, role: &str, argument: &str) -> Process {
         let child = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .args([test, "--exact", "--include-ignored", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(ARGUMENT, argument)
             .stdin(Stdio::null())
