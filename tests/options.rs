@@ -212,7 +212,10 @@ fn a_handshake_takes_no_longer_than_its_time_on_either_side() {
     let mut silent = Peer::connect(&bound.last_endpoint().unwrap());
     let _waited_for = Peer::connect(&patient.last_endpoint().unwrap());
     next_event(&patient.events(), EventKind::Accepted);
-    for (dealer, peer) in [(&bound, &mut silent), (&connected, &mut Peer::accept(&listener))] {
+    for (dealer, peer) in [
+        (&bound, &mut silent),
+        (&connected, &mut Peer::accept(&listener).unwrap()),
+    ] {
         let told = next_event(&dealer.events(), EventKind::HandshakeFailed);
         assert_eq!(told.code, Status::Handshake as i32, "{told}");
         peer.read_to_the_end().unwrap();
@@ -283,7 +286,7 @@ fn a_closed_handle_goes_on_sending_for_the_linger_time() {
         options.set_handshake_timeout_ms(LIMIT_MS).unwrap();
         let dealer = Dealer::new(&format!(">tcp://{}", listener.local_addr().unwrap()), &options).unwrap();
         dealer.send(&mut bytes(b"1")).unwrap();
-        let mut peer = Peer::accept(&listener);
+        let mut peer = Peer::accept(&listener).unwrap();
         let begin = Instant::now();
         dealer.close().unwrap();
         // Closing itself waits for nobody.

@@ -20,6 +20,8 @@ pub(crate) struct Link {
     pub without_reason: u32,
     /// When to look whether libzmq gave it up; none while it is up or still being tried.
     pub look_at: Option<Instant>,
+    /// By then libzmq has said what became of its attempt; or else it has forgotten this connection.
+    pub expected: Option<Instant>,
     /// Attempts since it was last up, after libzmq gave it up, or with another address.
     pub restarts: u32,
     /// The name that was asked for has more addresses than this one.
@@ -51,9 +53,10 @@ impl Link {
         returned
     }
 
-    /// libzmq goes on with it.
-    pub fn goes_on(&mut self) {
+    /// libzmq goes on with it, and is heard of again until then.
+    pub fn goes_on(&mut self, expected: Option<Instant>) {
         self.look_at = None;
+        self.expected = expected;
         self.waits_since = None;
         self.begun = false;
     }
@@ -159,12 +162,13 @@ impl Peers {
         self.update(|table| table.links.insert(endpoint.to_owned(), link));
     }
 
-    /// The link is begun anew, with another address or the same.
-    pub fn move_link(&self, from: &str, to: &str) {
+    /// The link is begun anew, with another address or the same; something is heard of it until `expected`.
+    pub fn move_link(&self, from: &str, to: &str, expected: Instant) {
         self.update(|table| {
             let mut link = table.links.remove(from).unwrap_or_default();
             link.waits_since = None;
             link.look_at = None;
+            link.expected = Some(expected);
             link.retried = false;
             link.begun = true;
             link.restarts += 1;

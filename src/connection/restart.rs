@@ -15,6 +15,9 @@ use crate::connection::socket::{Entered, Kind, Socket, POLLIN};
 /// read, or libzmq says after all that it goes on (on a busy machine that may take a while). And how often to look.
 const READ_LIMIT: Duration = Duration::from_secs(1);
 const READ_PAUSE: Duration = Duration::from_millis(20);
+/// libzmq says what became of an attempt as soon as it knows; more means that it never will. So it is where the last
+/// words of a connection that was begun anew are taken for those of its successor.
+pub(crate) const SILENCE_LIMIT: Duration = Duration::from_secs(5);
 
 impl Socket {
     /// Doubles from the reconnect interval to the longest; nothing before the first restart.
@@ -28,68 +31,65 @@ impl Socket {
         }
     }
 
-    /// Begins connections anew that libzmq gave up. Returns when to look again, where a connection has to wait.
+    /// Begins connections anew that libzmq gave up. Returns when to look again, where there is a reason to.
     /// Called by the service thread.
-    pub(crate) fn restart_given_up(self: &Arc<Self>, now: Instant) -> Vec<Instant> {
-        let mut later = Vec::new();
+    pub(crate) fn restart_given_up(self: &Arc<Self>, now: Instant) -> Option<Instant> {
+        let is_over = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         for (address, link) in self.peers.links() {
-            let Some(at) = link.look_at else { continue };
-            if link.up {
-                continue;
+            if !link.up && (is_over(link.look_at) || is_over(link.expected)) {
+                self.begin_anew(&address, &link, now, is_over(link.expected));
             }
-            if at > now {
-                later.push(at);
-                continue;
-            }
-            later.extend(self.begin_anew(&address, &link, now));
         }
-        later
+        let links = self.peers.links().into_iter().filter(|(_, link)| !link.up);
+        links
+            .flat_map(|(_, link)| link.look_at.into_iter().chain(link.expected))
+            .min()
     }
 
     /// Disconnects and connects again, with the next address that the name has, unless that would lose something worth
     /// waiting for. A dealer, to which an address is more than a try once something is queued for it, moves only where
-    /// somebody listens. Returns when to look again, if ever. All under one lock: what is sent meanwhile is sent over the old
-    /// connection, which is seen here, or over the new one.
-    fn begin_anew(&self, address: &str, link: &Link, now: Instant) -> Option<Instant> {
-        if link.retried && self.kind() == Kind::Dealer && !self.endpoints.next_answers(address) {
+    /// somebody listens. What is `forgotten` has nothing to lose. All under one lock: what is sent meanwhile is sent over the
+    /// old connection, which is seen here, or over the new one.
+    fn begin_anew(&self, address: &str, link: &Link, now: Instant, forgotten: bool) {
+        if !forgotten && link.retried && self.kind() == Kind::Dealer && !self.endpoints.next_answers(address) {
             let again = now + self.pause_before_restart(address).max(READ_PAUSE);
             self.peers.with_link(address, |link| {
                 link.restarts += 1;
                 link.look_at = Some(again);
             });
-            return Some(again);
+            return;
         }
-        let mut entered = self.enter().ok()?;
+        let Ok(mut entered) = self.enter() else { return };
         let since = link.waits_since.unwrap_or(now);
         let patient = link.retried || now.duration_since(since) <= READ_LIMIT;
-        if patient && self.would_lose(&mut entered, link) {
+        if !forgotten && patient && self.would_lose(&mut entered, link) {
             drop(entered);
             let again = now + READ_PAUSE;
             self.peers.with_link(address, |link| {
                 link.look_at = Some(again);
                 link.waits_since = Some(since);
             });
-            return Some(again);
+            return;
         }
         // None where it was detached meanwhile.
-        let next = self.endpoints.next_candidate(address)?;
+        let Some(next) = self.endpoints.next_candidate(address) else {
+            return;
+        };
         let text = c_string(address);
         // SAFETY: the socket is open and locked, the text NUL-terminated. ENOENT: it was gone already.
         errno::uninterrupted(|| unsafe { zmq_sys::zmq_disconnect(entered.raw(), text.as_ptr()) });
-        self.peers.move_link(address, &next);
+        self.peers.move_link(address, &next, now + SILENCE_LIMIT);
         let connected = connect_address(&entered, &next);
         drop(entered);
         let mut event = Event::new(EventKind::Restarted, next.clone());
-        let mut again = None;
         if let Err(error) = connected {
             event.code = error.status() as i32;
             event.text = error.to_string();
             // No event will tell of it.
-            again = Some(now + self.pause_before_restart(&next).max(READ_PAUSE));
-            self.peers.with_link(&next, |link| link.look_at = again);
+            let again = now + self.pause_before_restart(&next).max(READ_PAUSE);
+            self.peers.with_link(&next, |link| link.look_at = Some(again));
         }
         self.events.push(event, &self.counters);
-        again
     }
 
     /// What was received over the connection and is not read yet goes with it, and so does what waits to be sent. Only

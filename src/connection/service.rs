@@ -18,6 +18,7 @@ use crate::connection::monitor::{handshake_failure, wrong_role, Monitor, RawEven
 use crate::connection::options::ProcessOptions;
 use crate::connection::peers::Link;
 use crate::connection::process::{lock, Process};
+use crate::connection::restart::SILENCE_LIMIT;
 use crate::connection::socket::{Kind, Socket};
 use crate::connection::subscribers::Change;
 use crate::connection::zap::{AllowLists, ZapHandler};
@@ -212,7 +213,7 @@ struct Loop {
     entries: HashMap<u64, Entry>,
     zap: Option<ZapHandler>,
     /// When to look at the links of a socket.
-    looks: VecDeque<(Instant, u64)>,
+    looks: HashMap<u64, Instant>,
     /// When to listen to a publisher again.
     rearms: VecDeque<(Instant, u64)>,
     frames: Vec<Frame>,
@@ -224,7 +225,7 @@ impl Loop {
             service,
             entries: HashMap::new(),
             zap: None,
-            looks: VecDeque::new(),
+            looks: HashMap::new(),
             rearms: VecDeque::new(),
             frames: Vec::new(),
         }
@@ -280,7 +281,7 @@ impl Loop {
     }
 
     fn next_timeout(&self) -> i32 {
-        let looks = self.looks.iter().map(|(at, _)| *at).min();
+        let looks = self.looks.values().copied().min();
         let next = looks.into_iter().chain(self.rearms.front().map(|(at, _)| *at)).min();
         match next {
             None => -1,
@@ -350,7 +351,8 @@ impl Loop {
                 stopped = true;
             } else if let Some(socket) = &socket {
                 if let Some(look) = entry.tell(socket, &event) {
-                    self.looks.push_back((look, id));
+                    let earliest = self.looks.entry(id).or_insert(look);
+                    *earliest = look.min(*earliest);
                 }
             }
         }
@@ -408,21 +410,17 @@ impl Loop {
                 }
             }
         }
-        let mut due = Vec::new();
-        self.looks.retain(|(at, id)| {
-            if *at <= now {
-                due.push(*id);
-            }
-            *at > now
-        });
-        due.sort_unstable();
-        due.dedup();
+        let due: Vec<u64> = self
+            .looks
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(id, _)| *id)
+            .collect();
         for id in due {
-            let Some(socket) = self.entries.get(&id).and_then(|e| e.socket.upgrade()) else {
-                continue;
-            };
-            for at in socket.restart_given_up(now) {
-                self.looks.push_back((at, id));
+            self.looks.remove(&id);
+            let socket = self.entries.get(&id).and_then(|entry| entry.socket.upgrade());
+            if let Some(again) = socket.and_then(|socket| socket.restart_given_up(now)) {
+                self.looks.insert(id, again);
             }
         }
     }
@@ -443,8 +441,9 @@ fn take_one(counts: &mut HashMap<(String, String), u32>, pair: &(String, String)
 impl Entry {
     /// Takes in one event. Returns when to look at the socket's links again, if it has to be.
     fn tell(&mut self, socket: &Arc<Socket>, raw: &RawEvent) -> Option<Instant> {
-        let mut look = None;
         let mut told: Option<Event> = None;
+        let now = Instant::now();
+        let within = |ms: i64| Some(now + Duration::from_millis(ms as u64) + SILENCE_LIMIT);
         let descriptor = raw.value as i32;
         let pair = (raw.local.clone(), raw.remote.clone());
         let is_link = socket.peers.with_link(&raw.remote, |_| ()).is_some();
@@ -461,7 +460,8 @@ impl Entry {
                 if let Some(subscribers) = &socket.subscribers {
                     subscribers.connection_ended(descriptor);
                 }
-                socket.peers.with_link(&raw.remote, Link::goes_on);
+                let expected = within(socket.options().handshake_timeout_ms());
+                socket.peers.with_link(&raw.remote, |link| link.goes_on(expected));
                 *self.handshaking.entry(pair).or_insert(0) += 1;
                 if raw.kind == RawKind::Accepted {
                     told = Some(new_event(EventKind::Accepted));
@@ -497,15 +497,16 @@ impl Entry {
                 if let Some(subscribers) = &socket.subscribers {
                     subscribers.connection_ended(descriptor);
                 }
-                let at = Instant::now() + GIVEN_UP_AFTER + socket.pause_before_restart(&raw.remote);
+                let at = now + GIVEN_UP_AFTER + socket.pause_before_restart(&raw.remote);
                 let linked = socket.peers.with_link(&raw.remote, |link| {
                     link.up = false;
                     link.retried = false;
                     // Where it was begun anew, this is the old connection.
-                    link.look_at = (!link.begun).then_some(at);
-                    link.look_at
+                    if !link.begun {
+                        link.look_at = Some(at);
+                        link.expected = None;
+                    }
                 });
-                look = linked.flatten();
                 if take_one(&mut self.established, &pair) {
                     if linked.is_none() {
                         socket.peers.accepted(&raw.local, &raw.remote, false);
@@ -524,21 +525,22 @@ impl Entry {
             }
             RawKind::Retried => {
                 // libzmq goes on with this address. Where the name has others, we go on with the next one.
-                let at = Instant::now() + socket.pause_before_restart(&raw.remote);
-                let next = |link: &mut Link| {
-                    link.goes_on();
+                let at = now + socket.pause_before_restart(&raw.remote);
+                socket.peers.with_link(&raw.remote, |link| {
+                    link.goes_on(within(raw.value as i64));
                     link.look_at = link.has_alternatives.then_some(at);
                     link.retried = true;
-                    link.look_at
-                };
-                look = socket.peers.with_link(&raw.remote, next).flatten();
+                });
                 let mut event = new_event(EventKind::Retried);
                 event.code = raw.value as i32;
                 event.text = format!("next attempt in {} ms", raw.value);
                 told = Some(event);
             }
             RawKind::Delayed => {
-                socket.peers.with_link(&raw.remote, Link::goes_on);
+                // Without a limit of ours the system's own may be minutes.
+                let limit = Some(socket.options().connect_timeout_ms()).filter(|limit| *limit > 0);
+                let expected = limit.and_then(within);
+                socket.peers.with_link(&raw.remote, |link| link.goes_on(expected));
             }
             RawKind::Closed if !is_link => {
                 socket.peers.listener_closed(&raw.local);
@@ -559,6 +561,7 @@ impl Entry {
         if let Some(event) = told {
             socket.events.push(event, &socket.counters);
         }
-        look
+        let next = |link: &mut Link| link.look_at.into_iter().chain(link.expected).min();
+        socket.peers.with_link(&raw.remote, next).flatten()
     }
 }

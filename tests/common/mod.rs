@@ -2,6 +2,7 @@
 //! and processes of their own for what would disturb the test's.
 #![allow(dead_code)]
 
+pub mod hostile;
 pub mod zmtp;
 
 use std::process::{Child, Command, ExitStatus, Stdio};

@@ -2,6 +2,7 @@
 
 use std::io::{Error, Read, Result, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 
 use super::LIMIT;
 
@@ -18,9 +19,16 @@ impl Peer {
         Peer::over(TcpStream::connect(endpoint.trim_start_matches("tcp://")).unwrap())
     }
 
-    /// The next connection that a role makes.
-    pub fn accept(listener: &TcpListener) -> Peer {
-        Peer::over(listener.accept().unwrap().0)
+    /// The next connection that a role makes. None where it makes none.
+    pub fn accept(listener: &TcpListener) -> Option<Peer> {
+        let mut waiting = libc::pollfd {
+            fd: listener.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        // SAFETY: one entry, which lives through the call.
+        let ready = unsafe { libc::poll(&mut waiting, 1, LIMIT.as_millis() as i32) };
+        (ready == 1).then(|| Peer::over(listener.accept().unwrap().0))
     }
 
     fn over(stream: TcpStream) -> Peer {

@@ -1,4 +1,4 @@
-//! Publishers whose subscribers do not keep up.
+//! Publishers: subscribers that do not keep up, and those that unsubscribe from what they never subscribed to.
 
 use super::Patch;
 
@@ -6,6 +6,7 @@ const DIST: &str = "src/dist.cpp";
 const HEADER: &str = "src/dist.hpp";
 
 const FULL: &str = "subscribers that lost a message already";
+const STRANGER: &str = "unsubscriptions of others";
 
 pub const PATCHES: &[Patch] = &[
     Patch {
@@ -67,6 +68,17 @@ pub const PATCHES: &[Patch] = &[
     if (_skipped)
         return false;
 
+",
+    },
+    Patch {
+        file: "src/xpub.cpp",
+        why: STRANGER,
+        old: "                    //  TODO reconsider what to do if rm_result == mtrie_t::not_found
+                    notify =
+                      rm_result != mtrie_t::values_remain || _verbose_unsubs;
+",
+        new: "                    notify =
+                      rm_result == mtrie_t::last_value_removed || _verbose_unsubs;
 ",
     },
 ];
