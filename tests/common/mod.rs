@@ -171,6 +171,15 @@ impl Process {
         }
     }
 
+    /// Looks whether it ended, after a moment; gives it back where it did not.
+    pub fn wait_a_little(mut self) -> Result<ExitStatus, Process> {
+        std::thread::sleep(Duration::from_millis(2));
+        match self.0.try_wait().unwrap() {
+            Some(status) => Ok(status),
+            None => Err(self),
+        }
+    }
+
     pub fn succeeds(self) {
         let status = self.wait(3 * LIMIT);
         assert!(status.success(), "the process ended with {status}");

@@ -8,6 +8,7 @@ mod context;
 mod curve;
 mod engine;
 mod heartbeat;
+mod listener;
 mod publisher;
 mod sockets;
 
@@ -29,6 +30,7 @@ pub fn apply(source: &Path) {
         .chain(curve::PATCHES)
         .chain(sockets::PATCHES)
         .chain(publisher::PATCHES)
+        .chain(listener::PATCHES)
         .chain(context::PATCHES)
     {
         let path = source.join(patch.file);
