@@ -111,7 +111,9 @@ static void answer_all(const char *endpoint) {
     dividere_response_t response;
     dividere_message_t *question = message(), *answer = message();
     uint64_t i;
-    check(dividere_response_new(endpoint, NULL, &response), "response");
+    char binds[512];
+    snprintf(binds, sizeof binds, "@%s", endpoint);
+    check(dividere_response_new(binds, NULL, &response), "response");
     tell_endpoint(dividere_response_socket(response));
     for (i = 0; i < count; i++) {
         check(typed ? dividere_response_recv(response, question, -1)

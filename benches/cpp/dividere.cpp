@@ -40,7 +40,7 @@ struct Dividere {
 
     template <class F>
     static void pong(const Arguments &a, F bound) {
-        const dividere::Response response(a.endpoint, options());
+        const dividere::Response response("@" + a.endpoint, options()); // binds
         bound(response.last_endpoint());
         bench::Payload payload;
         for (std::uint64_t i = 0; i < a.count; ++i) {

@@ -41,7 +41,7 @@ impl Library for Rust {
     }
 
     fn pong(endpoint: &str, size: usize, count: u64, bound: &dyn Fn(&str)) {
-        let response = Response::new(endpoint, &options()).expect("a free endpoint");
+        let response = Response::new(&format!("@{endpoint}"), &options()).expect("a free endpoint");
         bound(&response.last_endpoint().expect("bound"));
         let (mut question, mut answer) = (Message::new(), Message::new());
         for _ in 0..count {
