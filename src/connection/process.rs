@@ -29,6 +29,8 @@ pub(crate) struct Process {
     /// Whether the context has sent everything and is gone.
     ended: Mutex<bool>,
     has_ended: Condvar,
+    /// The one that ended before it.
+    before: AtomicPtr<Process>,
 }
 
 // SAFETY: a ZeroMQ context may be used from any thread.
@@ -37,6 +39,8 @@ unsafe impl Sync for Process {}
 
 /// Null until the first handle, and again in a forked child.
 static CURRENT: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
+/// The one that ended last. None is ever freed; from here leak checkers can see that it was meant to stay.
+static ENDED: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 /// Raised in the child by every fork: a handle of another generation is FORKED.
 static GENERATION: AtomicU32 = AtomicU32::new(1);
 /// Held while the process state or its options change. Spun on, because a child must be able to reset it.
@@ -146,15 +150,18 @@ pub fn configure(options: &ProcessOptions) -> Result<()> {
 /// Closes every handle of the process and waits until what was accepted is sent, at most for the longest linger
 /// time among them (or for `timeout`). Handles made before are CLOSED; new ones can be made afterwards.
 pub fn shutdown(timeout: Option<Duration>) {
-    let process = {
+    let process: &'static Process = {
         let _changing = Changing::begin();
-        CURRENT.swap(std::ptr::null_mut(), Ordering::AcqRel)
+        let process = CURRENT.swap(std::ptr::null_mut(), Ordering::AcqRel);
+        if process.is_null() {
+            return;
+        }
+        let before = ENDED.swap(process, Ordering::AcqRel);
+        // SAFETY: never freed.
+        let process = unsafe { &*process };
+        process.before.store(before, Ordering::Relaxed);
+        process
     };
-    if process.is_null() {
-        return;
-    }
-    // SAFETY: never freed.
-    let process: &'static Process = unsafe { &*process };
     process.end(timeout);
 }
 
@@ -196,6 +203,7 @@ impl Process {
             exiting: AtomicBool::new(false),
             ended: Mutex::new(false),
             has_ended: Condvar::new(),
+            before: AtomicPtr::default(),
         };
         process.set(
             zmq_sys::ZMQ_IO_THREADS as i32,
