@@ -1,5 +1,8 @@
 //! How many subscribe to what: over every transport, with any mix of filters, as they come and go.
 
+mod common;
+
+use common::zmtp::Peer;
 use dividere::{Channel, Deadline, Filter, Message, Options, Publisher, Subscriber};
 
 fn soon() -> Deadline {
@@ -73,4 +76,48 @@ fn a_connection_that_ends_does_not_take_another_ones_subscriptions_along() {
     becomes(&publisher, None, 1);
     near.close().unwrap();
     becomes(&publisher, None, 0);
+}
+
+/// What libzmq's own subscribers never do, others may.
+#[test]
+fn a_foreign_peer_that_subscribes_twice_or_breaks_off_is_counted_for_what_it_has() {
+    let publisher = Publisher::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let at = publisher.last_endpoint().unwrap();
+    let good = Subscriber::new(&at, Filter::All, &Options::new()).unwrap();
+    becomes(&publisher, None, 1);
+    for _ in 0..3 {
+        let mut foreign = Peer::connect(&at);
+        foreign.shake_hands("SUB").unwrap();
+        foreign.send(0, b"\x01a").unwrap();
+        foreign.send(0, b"\x01a").unwrap();
+        becomes(&publisher, None, 2);
+        // That is the end of it, however often it was asked for.
+        foreign.send(0, b"\x00a").unwrap();
+        becomes(&publisher, None, 1);
+        foreign.send(0, b"\x00a").unwrap();
+        foreign.send(0, b"\x00never").unwrap();
+        foreign.send(0, b"\x01b").unwrap();
+        becomes(&publisher, None, 2);
+        // Without a word.
+        drop(foreign);
+        becomes(&publisher, None, 1);
+    }
+    drop(good);
+    becomes(&publisher, None, 0);
+}
+
+#[test]
+fn a_subscription_too_long_to_come_from_a_friend_ends_its_connection_and_no_other() {
+    let publisher = Publisher::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let at = publisher.last_endpoint().unwrap();
+    let good = Subscriber::new(&at, Filter::All, &Options::new()).unwrap();
+    becomes(&publisher, None, 1);
+    let mut foreign = Peer::connect(&at);
+    foreign.shake_hands("SUB").unwrap();
+    foreign.send(0, &[1; 4096]).unwrap();
+    becomes(&publisher, None, 2);
+    foreign.send(0, &[1; 4097]).unwrap();
+    foreign.read_to_the_end().unwrap();
+    becomes(&publisher, None, 1);
+    assert_eq!(good.statistics().unwrap().reconnects, 0);
 }

@@ -2,7 +2,7 @@
 //! brought them, or the number of an inproc connection), so that a peer which subscribes to three types is one
 //! subscriber.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex};
 
@@ -11,7 +11,8 @@ use crate::connection::process::lock;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
 
-type Topics = HashMap<Vec<u8>, u32>;
+/// A peer has a topic or has it not, however often it asks for it: so libzmq sees it when it sends.
+type Topics = HashSet<Vec<u8>>;
 
 #[derive(Default)]
 struct Table {
@@ -42,9 +43,9 @@ impl Subscribers {
         let mut table = lock(&self.table);
         let topics = table.connections.entry(source).or_default();
         if change.subscribe {
-            *topics.entry(change.topic).or_insert(0) += 1;
+            topics.insert(change.topic);
         } else {
-            lower(topics, &change.topic);
+            topics.remove(&change.topic);
             if topics.is_empty() {
                 table.connections.remove(&source);
             }
@@ -147,21 +148,17 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn lower(topics: &mut Topics, topic: &[u8]) {
-    if let Some(count) = topics.get_mut(topic) {
-        *count -= 1;
-        if *count == 0 {
-            topics.remove(topic);
-        }
-    }
-}
-
 impl Table {
     fn count(&self, topic: Option<&[u8]>) -> usize {
-        let fits = |subscribed: &[u8]| topic.is_none_or(|topic| topic.starts_with(subscribed));
+        let wants = |topics: &Topics| match topic {
+            None => true,
+            // Whichever is shorter: its subscriptions, or the beginnings of the topic.
+            Some(topic) if topics.len() <= topic.len() => topics.iter().any(|t| topic.starts_with(t)),
+            Some(topic) => (0..=topic.len()).any(|end| topics.contains(&topic[..end])),
+        };
         self.connections
             .values()
-            .filter(|topics| topics.keys().any(|t| fits(t)))
+            .filter(|topics| !topics.is_empty() && wants(topics))
             .count()
     }
 }
@@ -191,6 +188,13 @@ mod tests {
         subscribers.apply(change(Some(8), false, "b"));
         subscribers.apply(change(Some(8), false, "b"));
         assert_eq!(subscribers.count(None), 1);
+        for topic in ["a", "b"] {
+            subscribers.apply(change(Some(7), false, topic));
+        }
+        assert_eq!(subscribers.count(Some(b"a!")), 1);
+        subscribers.apply(change(Some(7), false, ""));
+        assert_eq!(subscribers.count(None), 0);
+        subscribers.apply(change(Some(7), true, "a"));
         subscribers.connection_ended(7);
         assert_eq!(subscribers.count(None), 0);
     }
