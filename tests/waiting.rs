@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use common::{address, bytes, dealers, endpoint, soon, typed, LIMIT, LIMIT_MS};
+use common::{address, bytes, dealers, endpoint, next_event, soon, typed, LIMIT, LIMIT_MS};
+use dividere::connection::events::EventKind;
 use dividere::connection::options::FullQueue;
 use dividere::{Channel, Deadline, Dealer, Filter, Message, Options, Publisher, Request, Response, Status, Subscriber};
 
@@ -300,7 +301,7 @@ fn a_wait_takes_the_time_given_and_none_does_not_wait() {
     let mut message = Message::new();
     type Wait<'a> = (&'a str, Box<dyn FnMut(Deadline) -> dividere::Result<()> + 'a>);
     let events = left.events();
-    while events.recv(0).is_ok() {}
+    next_event(&events, EventKind::Connected);
     let waits: Vec<Wait<'_>> = vec![
         ("recv", Box::new(|d| left.recv_bytes(&mut message, d))),
         ("wait", Box::new(|d| right.wait(d))),
