@@ -248,6 +248,31 @@ fn a_bound_server_with_keys_survives() {
 }
 
 #[test]
+fn a_peer_behind_a_proxy_cannot_end_the_subscriptions_of_others() {
+    let at = "tcp://127.0.0.1:*";
+    let proxy = Proxy::new(ProxyKind::PublishSubscribe, at, at, None, &quick()).unwrap();
+    let front = format!(">{}", proxy.front().last_endpoint().unwrap());
+    let publisher = Publisher::new(&front, &quick()).unwrap();
+    let subscriber = Subscriber::new(&proxy.back().last_endpoint().unwrap(), Filter::All, &quick()).unwrap();
+    publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+    let mut peer = Peer::connect(&proxy.back().last_endpoint().unwrap());
+    peer.shake_hands("SUB").unwrap();
+    let passed_on = || proxy.statistics().unwrap().0.messages_out;
+    let before = passed_on();
+    // From what it never subscribed to. What comes after it tells that it was heard.
+    peer.send(0, b"\x00").unwrap();
+    peer.send(0, b"\x01something else").unwrap();
+    let deadline = soon();
+    while passed_on() == before {
+        assert!(!deadline.is_over());
+        std::thread::yield_now();
+    }
+    for _ in 0..100 {
+        arrives(&publisher, &subscriber);
+    }
+}
+
+#[test]
 fn a_proxy_survives_on_all_sides() {
     let at = "tcp://127.0.0.1:*";
     let proxy = Proxy::new(ProxyKind::RequestResponse, at, at, Some(at), &quick()).unwrap();
