@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{address, bytes, next_event, soon, LIMIT_MS};
+use common::{address, bytes, next_event, soon, typed, LIMIT_MS};
 use dividere::connection::endpoint::Endpoint;
 use dividere::connection::events::EventKind;
-use dividere::{Channel, Dealer, Filter, Message, Options, Publisher, Status, Subscriber};
+use dividere::{Channel, Dealer, Filter, Message, Options, Publisher, Response, Status, Subscriber};
 
 fn quick() -> Options {
     let mut options = Options::new();
@@ -157,5 +157,34 @@ fn messages_sent_while_addresses_are_tried_in_turn_all_arrive() {
     for number in 0..COUNT {
         server.recv_bytes(&mut message, soon()).unwrap();
         assert_eq!(message.bytes(), number.to_be_bytes());
+    }
+}
+
+/// Looking whether there is a message takes its first frame out of the queue, and the rest goes with the connection.
+#[test]
+fn a_connection_may_be_given_up_with_half_a_message_of_it_taken() {
+    let other = Dealer::new("@tcp://127.0.0.1:*", &quick()).unwrap();
+    let response = Response::new(&address(&other), &quick()).unwrap();
+    response.wait_connected(1, soon()).unwrap();
+    let mut message = Message::new();
+    for round in 0..20u8 {
+        let given_up = Dealer::new("@tcp://127.0.0.1:*", &quick()).unwrap();
+        response.attach(&Endpoint::parse(&address(&given_up)).unwrap()).unwrap();
+        given_up
+            .send_with_empty_frame(&mut typed("a.GivenUp", &[round]))
+            .unwrap();
+        response.wait(soon()).unwrap();
+        // Another peer's message is there, too, and must not be taken for the rest.
+        other.send_with_empty_frame(&mut typed("a.Other", &[round])).unwrap();
+        let at = Endpoint::parse(&given_up.last_endpoint().unwrap()).unwrap();
+        response.detach(&at).unwrap();
+        response.recv(&mut message, soon()).unwrap_or_else(|error| {
+            panic!("{round}: {error}, {:?}", response.statistics());
+        });
+        assert_eq!(message.type_name(), Some("a.Other"));
+        assert_eq!(message.payload(), [round]);
+        response.send(&mut typed("a.Answer", &[round])).unwrap();
+        other.recv(&mut message, soon()).unwrap();
+        assert_eq!(message.payload(), [round]);
     }
 }

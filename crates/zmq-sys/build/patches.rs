@@ -10,6 +10,7 @@ mod engine;
 mod heartbeat;
 mod listener;
 mod publisher;
+mod receiving;
 mod sockets;
 
 /// One replacement in one file.
@@ -31,6 +32,7 @@ pub fn apply(source: &Path) {
         .chain(sockets::PATCHES)
         .chain(publisher::PATCHES)
         .chain(listener::PATCHES)
+        .chain(receiving::PATCHES)
         .chain(context::PATCHES)
     {
         let path = source.join(patch.file);

@@ -68,7 +68,14 @@ impl Entered<'_> {
         let mut whole = true;
         loop {
             let mut frame = Frame::new();
-            self.recv_frame(&mut frame)?;
+            match self.recv_frame(&mut frame) {
+                // Its connection was given up in between.
+                Err(error) if error.status() == Status::Unreachable => {
+                    self.socket.counters.dropped_malformed();
+                    return Ok(false);
+                }
+                received => received?,
+            }
             size += frame.len();
             let more = frame.more();
             if frames.len() < MOST_FRAMES {
@@ -96,7 +103,10 @@ impl Entered<'_> {
         }
         let mut rest = Frame::new();
         loop {
-            self.recv_frame(&mut rest)?;
+            match self.recv_frame(&mut rest) {
+                Err(error) if error.status() == Status::Unreachable => break,
+                received => received?,
+            }
             if !rest.more() {
                 break;
             }
@@ -120,6 +130,7 @@ impl Entered<'_> {
             match errno::last() {
                 libc::EAGAIN => return Err(would_block()),
                 libc::EINTR => {}
+                libc::ECONNRESET => return Err(Error::new(Status::Unreachable, "the rest of the message is gone")),
                 other => return Err(errno::error(other, "receive")),
             }
         }
