@@ -11,6 +11,7 @@ mod heartbeat;
 mod listener;
 mod publisher;
 mod receiving;
+mod signals;
 mod sockets;
 
 /// One replacement in one file.
@@ -34,6 +35,7 @@ pub fn apply(source: &Path) {
         .chain(listener::PATCHES)
         .chain(receiving::PATCHES)
         .chain(context::PATCHES)
+        .chain(signals::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
