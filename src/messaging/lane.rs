@@ -21,6 +21,10 @@ pub(crate) struct Lane {
 struct Inbox {
     /// Somebody receives.
     received_by_one: bool,
+    /// How many sleep meanwhile: nobody is woken where there is none, which would cost a system call for each reply.
+    sleepers: usize,
+    /// For who receives; kept, so that a reply allocates nothing.
+    frames: Vec<Frame>,
     waiting: HashSet<u64>,
     replies: HashMap<u64, Frame>,
     /// Readable while there are replies, once a descriptor was handed out.
@@ -99,9 +103,13 @@ impl Lane {
                 return Ok(reply);
             }
             if inbox.received_by_one {
-                inbox = match deadline.remaining() {
+                let left = deadline.remaining();
+                if left.is_some_and(|left| left.is_zero()) {
+                    return Err(over(deadline));
+                }
+                inbox.sleepers += 1;
+                inbox = match left {
                     None => self.arrived.wait(inbox).unwrap_or_else(|p| p.into_inner()),
-                    Some(left) if left.is_zero() => return Err(over(deadline)),
                     Some(left) => {
                         self.arrived
                             .wait_timeout(inbox, left)
@@ -109,14 +117,17 @@ impl Lane {
                             .0
                     }
                 };
+                inbox.sleepers -= 1;
                 continue;
             }
             inbox.received_by_one = true;
+            let mut frames = std::mem::take(&mut inbox.frames);
             drop(inbox);
-            let received = self.receive(deadline);
+            let received = self.receive(&mut frames, deadline);
             inbox = lock(&self.inbox);
+            inbox.frames = frames;
             inbox.received_by_one = false;
-            self.arrived.notify_all();
+            self.wake_sleepers(&inbox);
             match received? {
                 Some((of, reply)) if of == number => {
                     inbox.waiting.remove(&number);
@@ -142,21 +153,29 @@ impl Lane {
         inbox.replies.insert(number, reply);
         self.show(&inbox);
         // For a `recv` of the same number that sleeps.
-        self.arrived.notify_all();
+        self.wake_sleepers(&inbox);
         Ok(())
     }
 
+    fn wake_sleepers(&self, inbox: &Inbox) {
+        if inbox.sleepers > 0 {
+            self.arrived.notify_all();
+        }
+    }
+
     /// One reply, or none where it was malformed: `[number]['']['body']`.
-    fn receive(&self, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
-        let mut frames = Vec::new();
-        self.socket.recv(&mut frames, deadline)?;
+    fn receive(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
+        self.socket.recv(frames, deadline)?;
         let number = frames
             .first()
             .and_then(|f| f.bytes().try_into().ok())
             .map(u64::from_be_bytes);
         Ok(match (number, frames.len()) {
             (Some(number), 3) if frames[1].is_empty() => frames.pop().map(|body| (number, body)),
-            _ => None,
+            _ => {
+                frames.clear();
+                None
+            }
         })
     }
 }
