@@ -1,6 +1,7 @@
 //! Request, response and dealer over real sockets.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use dividere::{Channel, Deadline, Dealer, Message, Options, Request, Response, Status};
 
@@ -53,6 +54,7 @@ fn a_request_is_answered() {
 fn calls_from_several_threads_each_get_their_own_reply() {
     let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
     let at = response.last_endpoint().unwrap();
+    const TIMEOUT: Duration = Duration::from_secs(20);
     std::thread::scope(|scope| {
         scope.spawn(|| echo(&response));
         let request = Arc::new(Request::new(&at, &Options::new()).unwrap());
@@ -63,16 +65,26 @@ fn calls_from_several_threads_each_get_their_own_reply() {
                     let mut reply = Message::new();
                     for i in 0..200u32 {
                         let body = (caller << 16 | i).to_be_bytes();
+                        let asked = Instant::now();
                         request
-                            .call(&mut typed("acme.Question", &body), &mut reply, 20_000, 0)
+                            .call(
+                                &mut typed("acme.Question", &body),
+                                &mut reply,
+                                TIMEOUT.as_millis() as i64,
+                                0,
+                            )
                             .unwrap();
                         assert_eq!(reply.payload(), body);
+                        // Who is not woken finds the reply only when the time is over.
+                        assert!(asked.elapsed() < TIMEOUT / 2, "it slept past its reply");
                     }
                 })
             })
             .collect();
-        callers.into_iter().for_each(|caller| caller.join().unwrap());
+        let outcomes: Vec<_> = callers.into_iter().map(|caller| caller.join()).collect();
+        // Before a failure is told, which waits for the thread that answers.
         response.close().unwrap();
+        outcomes.into_iter().for_each(|outcome| outcome.unwrap());
     });
 }
 
