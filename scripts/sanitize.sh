@@ -35,7 +35,7 @@ sanitize_rust() {
 
 sanitize_address() {
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:${ASAN_OPTIONS:-}
-    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -g'
+    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -fPIC -g'
 }
 
 sanitize_thread() {
