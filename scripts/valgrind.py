@@ -22,6 +22,7 @@ VALGRIND = [
     "--show-leak-kinds=definite",
     "--errors-for-leak-kinds=definite",
     f"--error-exitcode={FOUND}",
+    f"--suppressions={os.path.join(os.path.dirname(os.path.abspath(__file__)), 'valgrind.supp')}",
 ]
 
 

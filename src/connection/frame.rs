@@ -33,10 +33,11 @@ impl Frame {
 
     /// A frame of `size` bytes whose content is not set.
     pub fn with_size(size: usize) -> Result<Frame> {
+        // Beyond any memory; what libzmq adds does not overflow.
+        const MOST: usize = isize::MAX as usize / 2;
         let mut raw = MaybeUninit::<zmq_msg_t>::uninit();
         // SAFETY: on success the whole message is set.
-        let rc = unsafe { zmq_sys::zmq_msg_init_size(raw.as_mut_ptr(), size) };
-        if rc != 0 {
+        if size > MOST || unsafe { zmq_sys::zmq_msg_init_size(raw.as_mut_ptr(), size) } != 0 {
             return Err(Error::new(
                 Status::OutOfMemory,
                 format!("no memory for a message of {size} bytes"),

@@ -111,7 +111,7 @@ pub(crate) fn current() -> Result<&'static Process> {
         }
     });
     let configured = CONFIGURED.load(Ordering::Acquire);
-    // SAFETY: set from a Box, never freed.
+    // SAFETY: set from a Box, and freed only by who is changing, as we are.
     let options = if configured.is_null() {
         ProcessOptions::default()
     } else {
@@ -142,8 +142,11 @@ pub fn configure(options: &ProcessOptions) -> Result<()> {
             "process options are set before the first handle is made",
         ));
     }
-    // The one set before, if any, is left behind: a few bytes, and nobody can still be reading it then.
-    CONFIGURED.store(Box::into_raw(Box::new(options.clone())), Ordering::Release);
+    let before = CONFIGURED.swap(Box::into_raw(Box::new(options.clone())), Ordering::AcqRel);
+    if !before.is_null() {
+        // SAFETY: from a Box, and read only by who is changing, as we are.
+        drop(unsafe { Box::from_raw(before) });
+    }
     Ok(())
 }
 
