@@ -3,7 +3,8 @@
 #
 #   scripts/sanitize.sh [address|thread|valgrind]...    (all of them unless named)
 #
-# address   the Rust tests, with libzmq and libsodium, under AddressSanitizer
+# address   the Rust tests, with libzmq, under AddressSanitizer (libsodium's build
+#           makes code that cannot be linked with it, and stays plain)
 # thread    the Rust tests under ThreadSanitizer; known false alarms of parts
 #           that are not compiled for it are listed in scripts/tsan.supp
 # valgrind  the C and C++ tests under valgrind's memcheck, over the library as
@@ -16,10 +17,10 @@ source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
 export RUSTC_BOOTSTRAP=1
 host=$(rustc -vV | sed -n 's/^host: //p')
 
-# sanitize_rust KIND RUSTFLAGS CFLAGS
+# sanitize_rust KIND RUSTFLAGS CXXFLAGS
 sanitize_rust() {
     local kind=$1
-    export RUSTFLAGS=$2 CFLAGS=$3 CXXFLAGS=$3
+    export RUSTFLAGS=$2 CXXFLAGS=$3
     export CARGO_TARGET_DIR=$root/build/sanitize-$kind
     # With --target, build scripts and macros, which run on the host, stay plain.
     cargo_arguments=(--target "$host")
@@ -30,12 +31,12 @@ sanitize_rust() {
         skip_part "$kind" 'the build failed'
     fi
     cargo_arguments=()
-    unset RUSTFLAGS CFLAGS CXXFLAGS CARGO_TARGET_DIR
+    unset RUSTFLAGS CXXFLAGS CARGO_TARGET_DIR
 }
 
 sanitize_address() {
     export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:${ASAN_OPTIONS:-}
-    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -fPIC -g'
+    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -g'
 }
 
 sanitize_thread() {
