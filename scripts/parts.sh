@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # The parts of `make test`, and running one of them: a name, a time limit and a
-# command. Sourced by scripts/test.sh (each part once) and scripts/ci.sh (a
-# failed part once more, alone). A part that hangs is a failure with a name.
+# command. Sourced by scripts/test.sh and others. A part that hangs is a failure
+# with a name.
 #
-# With retry=yes a failed part is tried a second time, with the arguments in
-# retry_with added to its command.
+# With retry=yes in the environment, as in CI, a failed part is tried a second
+# time, alone, with the arguments in retry_with added to its command.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1

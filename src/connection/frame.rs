@@ -1,6 +1,7 @@
 //! One ZeroMQ frame: bytes that libzmq allocated and will free. It is written before it is sent,
 //! and read where it was received; nothing is copied in between.
 
+use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
 use zmq_sys::zmq_msg_t;
@@ -127,6 +128,30 @@ impl Frame {
 
     pub(crate) fn raw_mut(&mut self) -> *mut zmq_msg_t {
         &mut self.raw
+    }
+}
+
+/// Receives one whole message, without waiting, into `frames` (emptied first). False where there is none.
+///
+/// # Safety
+/// `raw` is a live socket that is used by this thread only.
+pub(crate) unsafe fn recv_whole(raw: *mut c_void, frames: &mut Vec<Frame>) -> bool {
+    frames.clear();
+    loop {
+        let mut frame = Frame::new();
+        // SAFETY: the caller's for the socket; an initialised frame.
+        let rc = unsafe { zmq_sys::zmq_msg_recv(frame.raw_mut(), raw, zmq_sys::ZMQ_DONTWAIT as i32) };
+        if rc < 0 {
+            if errno::last() == libc::EINTR {
+                continue;
+            }
+            return false;
+        }
+        let more = frame.more();
+        frames.push(frame);
+        if !more {
+            return true;
+        }
     }
 }
 

@@ -4,12 +4,12 @@ use std::ffi::{c_void, CString};
 use std::os::fd::RawFd;
 
 use crate::connection::errno;
-use crate::connection::frame::Frame;
+use crate::connection::frame::{recv_whole, Frame};
 use crate::connection::process::Process;
 use crate::error::{Result, Status};
 
-/// Everything but the pipe statistics, which are asked for by flush only: those, too.
-const EVENTS: u64 = 0x1_FFFF;
+/// Everything but the pipe statistics, which nobody asks for.
+const EVENTS: u64 = 0xFFFF;
 const VERSION: i32 = 2;
 
 /// What libzmq calls it (zmq.h, ZMQ_EVENT_*).
@@ -30,7 +30,6 @@ pub(crate) enum RawKind {
     HandshakeSucceeded,
     HandshakeFailedProtocol,
     HandshakeFailedAuth,
-    PipeStatistics,
 }
 
 impl RawKind {
@@ -51,7 +50,6 @@ impl RawKind {
             0x1000 => RawKind::HandshakeSucceeded,
             0x2000 => RawKind::HandshakeFailedProtocol,
             0x4000 => RawKind::HandshakeFailedAuth,
-            0x1_0000 => RawKind::PipeStatistics,
             _ => return None,
         })
     }
@@ -110,28 +108,13 @@ impl Monitor {
 
     /// Puts the next event into `event`. None when there is none now.
     pub fn next(&mut self, frames: &mut Vec<Frame>) -> Option<RawEvent> {
-        loop {
-            frames.clear();
-            loop {
-                let mut frame = Frame::new();
-                // SAFETY: a live socket used by this thread only, an initialised frame.
-                let rc = unsafe { zmq_sys::zmq_msg_recv(frame.raw_mut(), self.raw, zmq_sys::ZMQ_DONTWAIT as i32) };
-                if rc < 0 {
-                    if errno::last() == libc::EINTR {
-                        continue;
-                    }
-                    return None;
-                }
-                let more = frame.more();
-                frames.push(frame);
-                if !more {
-                    break;
-                }
-            }
+        // SAFETY: a live socket used by this thread only.
+        while unsafe { recv_whole(self.raw, frames) } {
             if let Some(event) = parse(frames) {
                 return Some(event);
             }
         }
+        None
     }
 }
 

@@ -552,11 +552,7 @@ impl Entry {
                 event.text = crate::connection::errno::text(raw.value as i32);
                 told = Some(event);
             }
-            RawKind::PipeStatistics
-            | RawKind::Closed
-            | RawKind::BindFailed
-            | RawKind::CloseFailed
-            | RawKind::Stopped => {}
+            RawKind::Closed | RawKind::BindFailed | RawKind::CloseFailed | RawKind::Stopped => {}
         }
         if let Some(event) = told {
             socket.events.push(event, &socket.counters);

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use crate::connection::apply;
 use crate::connection::errno;
-use crate::connection::frame::Frame;
+use crate::connection::frame::{recv_whole, Frame};
 use crate::connection::log::log_line;
 use crate::connection::process::{lock, Process};
 use crate::error::Result;
@@ -77,28 +77,9 @@ impl ZapHandler {
     }
 
     pub fn answer_all(&mut self, lists: &AllowLists, frames: &mut Vec<Frame>) {
-        while self.recv(frames) {
+        // SAFETY: a live socket of this thread.
+        while unsafe { recv_whole(self.raw, frames) } {
             self.answer(lists, frames);
-        }
-    }
-
-    fn recv(&mut self, frames: &mut Vec<Frame>) -> bool {
-        frames.clear();
-        loop {
-            let mut frame = Frame::new();
-            // SAFETY: a live socket of this thread, an initialised frame.
-            let rc = unsafe { zmq_sys::zmq_msg_recv(frame.raw_mut(), self.raw, zmq_sys::ZMQ_DONTWAIT as i32) };
-            if rc < 0 {
-                if errno::last() == libc::EINTR {
-                    continue;
-                }
-                return false;
-            }
-            let more = frame.more();
-            frames.push(frame);
-            if !more {
-                return true;
-            }
         }
     }
 

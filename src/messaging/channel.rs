@@ -211,3 +211,26 @@ pub(crate) fn send_single(socket: &Socket, message: &mut Message) -> Result<()> 
 pub(crate) fn recv_frames_reserved(socket: &Socket, frames: &mut Vec<Frame>) -> Result<bool> {
     socket.recv_reserved(|entered: &mut Entered<'_>| entered.try_recv(frames))
 }
+
+/// What every role over one socket, `self.socket`, tells of it: for its `impl Channel`.
+macro_rules! of_its_socket {
+    () => {
+        fn role(&self) -> &'static str {
+            self.socket.role()
+        }
+
+        fn is_closed(&self) -> bool {
+            self.socket.is_closed()
+        }
+
+        fn sockets(&self) -> Vec<std::sync::Arc<$crate::connection::socket::Socket>> {
+            vec![std::sync::Arc::clone(&self.socket)]
+        }
+
+        fn events(&self) -> std::sync::Arc<$crate::connection::events::EventQueue> {
+            std::sync::Arc::clone(&self.socket.events)
+        }
+    };
+}
+
+pub(crate) use of_its_socket;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
-use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{recv_frames_reserved, send_single, Channel};
+use crate::messaging::channel::{of_its_socket, recv_frames_reserved, send_single, Channel};
 use crate::messaging::message::Message;
 use crate::messaging::reply::Origin;
 
@@ -77,24 +76,10 @@ fn random_uuid() -> Result<String> {
 }
 
 impl Channel for Dealer {
-    fn role(&self) -> &'static str {
-        self.socket.role()
-    }
+    of_its_socket!();
 
     fn close(&self) -> Result<()> {
         self.socket.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.socket.is_closed()
-    }
-
-    fn sockets(&self) -> Vec<Arc<Socket>> {
-        vec![Arc::clone(&self.socket)]
-    }
-
-    fn events(&self) -> Arc<EventQueue> {
-        Arc::clone(&self.socket.events)
     }
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {

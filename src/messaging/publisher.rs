@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
-use crate::connection::events::EventQueue;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{send_single, Channel};
+use crate::messaging::channel::{of_its_socket, send_single, Channel};
 use crate::messaging::envelope::TypeName;
 use crate::messaging::message::Message;
 
@@ -70,24 +69,10 @@ pub(crate) fn topic(type_name: &str) -> Result<Vec<u8>> {
 }
 
 impl Channel for Publisher {
-    fn role(&self) -> &'static str {
-        self.socket.role()
-    }
+    of_its_socket!();
 
     fn close(&self) -> Result<()> {
         self.socket.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.socket.is_closed()
-    }
-
-    fn sockets(&self) -> Vec<Arc<Socket>> {
-        vec![Arc::clone(&self.socket)]
-    }
-
-    fn events(&self) -> Arc<EventQueue> {
-        Arc::clone(&self.socket.events)
     }
 
     fn recv_bytes(&self, _message: &mut Message, _deadline: Deadline) -> Result<()> {

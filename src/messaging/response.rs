@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use crate::connection::clock::{Deadline, Patience};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
-use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{recv_frames_reserved, Channel};
+use crate::messaging::channel::{of_its_socket, recv_frames_reserved, Channel};
 use crate::messaging::message::Message;
 use crate::messaging::reply::Origin;
 
@@ -91,27 +90,13 @@ impl Response {
 }
 
 impl Channel for Response {
-    fn role(&self) -> &'static str {
-        self.socket.role()
-    }
+    of_its_socket!();
 
     fn close(&self) -> Result<()> {
         self.socket.check()?;
         // An unanswered request is answered with an error first.
         drop(lock(&self.current).take());
         self.socket.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.socket.is_closed()
-    }
-
-    fn sockets(&self) -> Vec<Arc<Socket>> {
-        vec![Arc::clone(&self.socket)]
-    }
-
-    fn events(&self) -> Arc<EventQueue> {
-        Arc::clone(&self.socket.events)
     }
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {

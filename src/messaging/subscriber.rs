@@ -7,12 +7,11 @@ use std::sync::{Arc, Mutex};
 use crate::connection::clock::{Deadline, Patience};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::errno;
-use crate::connection::events::EventQueue;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{recv_single, recv_single_reserved, Channel};
+use crate::messaging::channel::{of_its_socket, recv_single, recv_single_reserved, Channel};
 use crate::messaging::envelope::TypeName;
 use crate::messaging::message::Message;
 use crate::messaging::publisher::topic;
@@ -172,24 +171,10 @@ fn topics(type_name: &str) -> Result<Vec<Vec<u8>>> {
 }
 
 impl Channel for Subscriber {
-    fn role(&self) -> &'static str {
-        self.socket.role()
-    }
+    of_its_socket!();
 
     fn close(&self) -> Result<()> {
         self.socket.close()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.socket.is_closed()
-    }
-
-    fn sockets(&self) -> Vec<Arc<Socket>> {
-        vec![Arc::clone(&self.socket)]
-    }
-
-    fn events(&self) -> Arc<EventQueue> {
-        Arc::clone(&self.socket.events)
     }
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {

@@ -4,6 +4,20 @@ use super::Patch;
 
 const ACCEPT: &str = "peers at the door of a process without descriptors";
 
+const NOT_ACCEPTED: &str = "    //  TODO: Handle specific errors like ENFILE/EMFILE etc.
+    if (fd == retired_fd) {
+        _socket->event_accept_failed (
+          make_unconnected_bind_endpoint_pair (_endpoint), zmq_errno ());
+        return;
+";
+const NOT_ACCEPTED_AND_PAUSED: &str = "    if (fd == retired_fd) {
+        const int err = zmq_errno ();
+        _socket->event_accept_failed (
+          make_unconnected_bind_endpoint_pair (_endpoint), err);
+        pause (err);
+        return;
+";
+
 pub const PATCHES: &[Patch] = &[
     // The listener stays readable as long as the peers wait. Looking away for a while costs them at most as long.
     Patch {
@@ -70,36 +84,14 @@ void zmq::stream_listener_base_t::process_term (int linger_)
     Patch {
         file: "src/tcp_listener.cpp",
         why: ACCEPT,
-        old: "    //  TODO: Handle specific errors like ENFILE/EMFILE etc.
-    if (fd == retired_fd) {
-        _socket->event_accept_failed (
-          make_unconnected_bind_endpoint_pair (_endpoint), zmq_errno ());
-        return;
-",
-        new: "    if (fd == retired_fd) {
-        const int err = zmq_errno ();
-        _socket->event_accept_failed (
-          make_unconnected_bind_endpoint_pair (_endpoint), err);
-        pause (err);
-        return;
-",
+        old: NOT_ACCEPTED,
+        new: NOT_ACCEPTED_AND_PAUSED,
     },
     Patch {
         file: "src/ipc_listener.cpp",
         why: ACCEPT,
-        old: "    //  TODO: Handle specific errors like ENFILE/EMFILE etc.
-    if (fd == retired_fd) {
-        _socket->event_accept_failed (
-          make_unconnected_bind_endpoint_pair (_endpoint), zmq_errno ());
-        return;
-",
-        new: "    if (fd == retired_fd) {
-        const int err = zmq_errno ();
-        _socket->event_accept_failed (
-          make_unconnected_bind_endpoint_pair (_endpoint), err);
-        pause (err);
-        return;
-",
+        old: NOT_ACCEPTED,
+        new: NOT_ACCEPTED_AND_PAUSED,
     },
     // accept(2) passes on errors of the network, too: no reason to abort.
     Patch {
