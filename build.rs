@@ -4,11 +4,12 @@
 use std::error::Error;
 
 /// Every file whose messages we write or read, relative to `proto/`.
-const PROTO_FILES: [&str; 4] = [
+const PROTO_FILES: [&str; 5] = [
     "dividere/balancing.proto",
     "dividere/envelope.proto",
     "dividere/registry.proto",
     "dividere/v1/error.proto",
+    "dividere/v1/registry.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -5,12 +5,13 @@ pub mod error;
 pub mod ffi;
 pub mod messaging;
 pub mod proto;
+pub mod registry;
 
 pub use connection::clock::Deadline;
 pub use connection::events::{Event, EventKind};
 pub use connection::keys::{KeyPair, PublicKey, SecretKey};
 pub use connection::log::{set_log_callback, Level};
-pub use connection::options::{FullQueue, Options, ProcessOptions};
+pub use connection::options::{FullQueue, Options, ProcessOptions, RegistryOptions};
 pub use connection::process::{configure, shutdown};
 pub use connection::proxy::{Proxy, ProxyKind};
 pub use connection::stats::Statistics;
@@ -25,6 +26,9 @@ pub use messaging::reactor::{Delivery, Reactor};
 pub use messaging::request::Request;
 pub use messaging::response::Response;
 pub use messaging::subscriber::{Filter, Subscriber};
+pub use registry::client::{RegistrationId, RegistryClient};
+pub use registry::instance::Instance;
+pub use registry::server::RegistryServer;
 
 /// The samples of the README compile and run.
 #[cfg(doctest)]

@@ -6,7 +6,12 @@
 
 include!(concat!(env!("OUT_DIR"), "/_.rs"));
 
-/// Package `dividere.v1`: messages that dividere 2.2.0 does not have.
-pub mod v1 {
-    include!(concat!(env!("OUT_DIR"), "/dividere.v1.rs"));
+/// Where the messages above look for those of the package.
+pub mod dividere {
+    /// Package `dividere.v1`: messages that dividere 2.2.0 does not have.
+    pub mod v1 {
+        include!(concat!(env!("OUT_DIR"), "/dividere.v1.rs"));
+    }
 }
+
+pub use dividere::v1;

@@ -13,12 +13,14 @@ mod curve;
 mod full_queue;
 mod key;
 mod process;
+mod registry;
 mod role;
 
 use curve::CurveOptions;
 pub use full_queue::FullQueue;
 pub use key::OptionKey;
 pub use process::ProcessOptions;
+pub use registry::RegistryOptions;
 pub use role::Role;
 
 const DEFAULT_HIGH_WATER_MARK: i64 = 1000;
@@ -61,6 +63,7 @@ pub struct Options {
     full_queue: Option<FullQueue>,
     curve: CurveOptions,
     process: ProcessOptions,
+    registry: RegistryOptions,
 }
 
 impl Default for Options {
@@ -89,6 +92,7 @@ impl Default for Options {
             full_queue: None,
             curve: CurveOptions::default(),
             process: ProcessOptions::default(),
+            registry: RegistryOptions::default(),
         }
     }
 }
@@ -313,6 +317,10 @@ impl Options {
                         not on a handle";
             return Err(Error::new(Status::InvalidArgument, text));
         }
+        if self.registry != RegistryOptions::default() && !role.takes_registry_options() {
+            let text = format!("the options of name registries have no effect on a {role}");
+            return Err(Error::new(Status::InvalidArgument, text));
+        }
         let (interval, longest) = (self.reconnect_interval_ms, self.reconnect_interval_max_ms);
         if longest != 0 && longest < interval {
             let text = format!("it is less than reconnect_interval_ms ({interval}); raise it, or set it to 0");
@@ -343,6 +351,16 @@ impl Options {
     /// What belongs to the process, to be changed.
     pub fn process_mut(&mut self) -> &mut ProcessOptions {
         &mut self.process
+    }
+
+    /// What belongs to name registries.
+    pub fn registry(&self) -> &RegistryOptions {
+        &self.registry
+    }
+
+    /// What belongs to name registries, to be changed.
+    pub fn registry_mut(&mut self) -> &mut RegistryOptions {
+        &mut self.registry
     }
 
     fn validate_keepalive(&self) -> Result<()> {

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod hostile;
+pub mod registry;
 pub mod zmtp;
 
 use std::process::{Child, Command, ExitStatus, Stdio};

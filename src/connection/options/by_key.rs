@@ -35,7 +35,16 @@ impl Options {
             OptionKey::CurveAllowAny => self.set_curve_allow_any(on),
             OptionKey::IoThreads => self.process.set_io_threads(value)?,
             OptionKey::MaxSockets => self.process.set_max_sockets(value)?,
-            OptionKey::Identity
+            OptionKey::RegistryLeaseMs => self.registry.set_lease_ms(value)?,
+            OptionKey::RegistryLeaseMinMs => self.registry.set_lease_min_ms(value)?,
+            OptionKey::RegistryLeaseMaxMs => self.registry.set_lease_max_ms(value)?,
+            OptionKey::RegistryMaxInstances => self.registry.set_max_instances(value)?,
+            OptionKey::RegistryMaxInstancesPerName => self.registry.set_max_instances_per_name(value)?,
+            OptionKey::RegistryMaxMetadataBytes => self.registry.set_max_metadata_bytes(value)?,
+            OptionKey::RegistryMaxWatches => self.registry.set_max_watches(value)?,
+            OptionKey::RegistryPublishEndpoint
+            | OptionKey::RegistryAdvertise
+            | OptionKey::Identity
             | OptionKey::CurveServerSecretKey
             | OptionKey::CurveClientPublicKey
             | OptionKey::CurveClientSecretKey
@@ -51,6 +60,8 @@ impl Options {
     pub fn set_string(&mut self, key: OptionKey, value: &str) -> Result<()> {
         match key {
             OptionKey::ThreadNamePrefix => self.process.set_thread_name_prefix(value),
+            OptionKey::RegistryPublishEndpoint => self.registry.set_publish_endpoint(value),
+            OptionKey::RegistryAdvertise => self.registry.set_advertise(value),
             OptionKey::FullQueue => match FullQueue::from_name(value) {
                 Some(policy) => {
                     self.set_full_queue(Some(policy));
@@ -91,7 +102,10 @@ impl Options {
                 self.add_allowed_key(PublicKey::from_bytes(value).map_err(named)?);
                 Ok(())
             }
-            OptionKey::ThreadNamePrefix | OptionKey::FullQueue => Err(key.refuse("it takes text, not bytes")),
+            OptionKey::ThreadNamePrefix
+            | OptionKey::FullQueue
+            | OptionKey::RegistryPublishEndpoint
+            | OptionKey::RegistryAdvertise => Err(key.refuse("it takes text, not bytes")),
             _ => Err(key.refuse("it takes a number, not text or bytes")),
         }
     }

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 
 use crate::error::{Error, Result, Status};
 
-/// Which option. The numbers stand for good; those from 100 belong to the process.
+/// Which option. The numbers stand for good; those from 100 belong to the process, those from 200 to name
+/// registries.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OptionKey {
@@ -69,6 +70,26 @@ pub enum OptionKey {
     MaxSockets = 101,
     /// Text, 1 to 8 bytes: how the names of our threads begin. Of the process. "dividere" unless set.
     ThreadNamePrefix = 102,
+    /// Text: where a registry publishes that services shall register again (server), or a registry of
+    /// dividere 2.2.0 does (client). Unless set the port after that of the requests.
+    RegistryPublishEndpoint = 200,
+    /// Number, milliseconds: how long what a client registers outlives its process. 3000 unless set.
+    RegistryLeaseMs = 201,
+    /// Number, milliseconds: the shortest lease that a registry grants. 200 unless set.
+    RegistryLeaseMinMs = 202,
+    /// Number, milliseconds: the longest lease that a registry grants. 3600000 unless set.
+    RegistryLeaseMaxMs = 203,
+    /// Number: instances that a registry keeps in total. 250000 unless set.
+    RegistryMaxInstances = 204,
+    /// Number: instances that a registry keeps of one name. 1000 unless set.
+    RegistryMaxInstancesPerName = 205,
+    /// Number, bytes: metadata that a registry keeps of one instance. 4096 unless set.
+    RegistryMaxMetadataBytes = 206,
+    /// Number: watches that a registry serves at once. 10000 unless set.
+    RegistryMaxWatches = 207,
+    /// Text: the host name or address under which a client registers its services. Unless set the one that
+    /// reaches the registry.
+    RegistryAdvertise = 208,
 }
 
 /// Queues count in 32 bits.
@@ -77,13 +98,19 @@ const COUNT: i64 = i32::MAX as i64;
 /// An hour is the longest time for everything that is not "without limit".
 const LONGEST_MS: i64 = 3_600_000;
 
+/// A day: who needs more needs no lease.
+const LONGEST_LEASE_MS: i64 = 86_400_000;
+
+/// Where more is to be told, it is better told by the service itself.
+const MOST_METADATA_BYTES: i64 = 65_536;
+
 /// What Linux allows for TCP keepalive.
 const KEEPALIVE_S: i64 = 32_767;
 const KEEPALIVE_COUNT: i64 = 127;
 
 impl OptionKey {
     /// Every key, in the order of the numbers.
-    pub const ALL: [OptionKey; 30] = [
+    pub const ALL: [OptionKey; 39] = [
         OptionKey::SendHighWaterMark,
         OptionKey::ReceiveHighWaterMark,
         OptionKey::LingerMs,
@@ -114,6 +141,15 @@ impl OptionKey {
         OptionKey::IoThreads,
         OptionKey::MaxSockets,
         OptionKey::ThreadNamePrefix,
+        OptionKey::RegistryPublishEndpoint,
+        OptionKey::RegistryLeaseMs,
+        OptionKey::RegistryLeaseMinMs,
+        OptionKey::RegistryLeaseMaxMs,
+        OptionKey::RegistryMaxInstances,
+        OptionKey::RegistryMaxInstancesPerName,
+        OptionKey::RegistryMaxMetadataBytes,
+        OptionKey::RegistryMaxWatches,
+        OptionKey::RegistryAdvertise,
     ];
 
     /// The key of a number; None when no key has it.
@@ -159,6 +195,15 @@ impl OptionKey {
             OptionKey::IoThreads => "io_threads",
             OptionKey::MaxSockets => "max_sockets",
             OptionKey::ThreadNamePrefix => "thread_name_prefix",
+            OptionKey::RegistryPublishEndpoint => "registry_publish_endpoint",
+            OptionKey::RegistryLeaseMs => "registry_lease_ms",
+            OptionKey::RegistryLeaseMinMs => "registry_lease_min_ms",
+            OptionKey::RegistryLeaseMaxMs => "registry_lease_max_ms",
+            OptionKey::RegistryMaxInstances => "registry_max_instances",
+            OptionKey::RegistryMaxInstancesPerName => "registry_max_instances_per_name",
+            OptionKey::RegistryMaxMetadataBytes => "registry_max_metadata_bytes",
+            OptionKey::RegistryMaxWatches => "registry_max_watches",
+            OptionKey::RegistryAdvertise => "registry_advertise",
         }
     }
 
@@ -183,7 +228,15 @@ impl OptionKey {
             OptionKey::TypeOfService => Some(0..=255),
             OptionKey::IoThreads => Some(1..=64),
             OptionKey::MaxSockets => Some(1..=65_535),
-            OptionKey::Identity
+            OptionKey::RegistryLeaseMs | OptionKey::RegistryLeaseMinMs | OptionKey::RegistryLeaseMaxMs => {
+                Some(100..=LONGEST_LEASE_MS)
+            }
+            OptionKey::RegistryMaxInstances | OptionKey::RegistryMaxInstancesPerName => Some(1..=COUNT),
+            OptionKey::RegistryMaxMetadataBytes => Some(0..=MOST_METADATA_BYTES),
+            OptionKey::RegistryMaxWatches => Some(0..=COUNT),
+            OptionKey::RegistryPublishEndpoint
+            | OptionKey::RegistryAdvertise
+            | OptionKey::Identity
             | OptionKey::CurveServerSecretKey
             | OptionKey::CurveClientPublicKey
             | OptionKey::CurveClientSecretKey
@@ -217,7 +270,7 @@ impl OptionKey {
 
     fn unit(self) -> &'static str {
         match self {
-            OptionKey::MaxMessageSize => " bytes",
+            OptionKey::MaxMessageSize | OptionKey::RegistryMaxMetadataBytes => " bytes",
             _ if self.name().ends_with("_ms") => " milliseconds",
             _ if self.name().ends_with("_s") => " seconds",
             _ => "",

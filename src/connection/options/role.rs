@@ -17,6 +17,10 @@ pub enum Role {
     Dealer,
     /// Passes messages on.
     Proxy,
+    /// Keeps names.
+    RegistryServer,
+    /// Registers and finds names.
+    RegistryClient,
 }
 
 impl Role {
@@ -29,7 +33,14 @@ impl Role {
             Role::Response => "response",
             Role::Dealer => "dealer",
             Role::Proxy => "proxy",
+            Role::RegistryServer => "registry server",
+            Role::RegistryClient => "registry client",
         }
+    }
+
+    /// Whether the options of name registries mean something to it.
+    pub(super) fn takes_registry_options(self) -> bool {
+        matches!(self, Role::RegistryServer | Role::RegistryClient)
     }
 }
 

@@ -1,0 +1,528 @@
+//! Registers, looks up and lists names, at one registry or at the first of several that answers.
+
+mod keeper;
+mod link;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::linux::with_signals_blocked;
+use crate::connection::log::log_line;
+use crate::connection::options::{Options, Role};
+use crate::connection::process::{generation, lock};
+use crate::error::{Error, Result, Status};
+use crate::proto::v1::{LeaseReply, LeaseRequest, ListReply, ListRequest};
+use crate::proto::{Ack, RegisterService, ServiceLookupRep, ServiceLookupReq, UnregisterService};
+use crate::registry::instance::{check_name, port, Instance};
+use crate::registry::server::random_id;
+
+use link::{Bell, Kind, Link, Place};
+
+/// How long one registry of several may keep a caller waiting who set no limit.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A registry of 2.2.0 answers one request a second: closing gives it so long at least to hear of it.
+const OLD_REGISTRY_LINGER: Duration = Duration::from_secs(5);
+
+/// A registry that comes back is to be found again soon.
+const LONGEST_RECONNECT_INTERVAL_MS: i64 = 250;
+
+/// Renewals of so many leases go into one message.
+const LEASES_AT_ONCE: usize = 10_000;
+
+/// A client of name registries. May be used from any thread. Dropping it closes it.
+///
+/// What it registers stays registered: a thread of its own renews the leases, and registers again where a registry
+/// comes back empty, or another one takes over. With several endpoints it asks the one that answered last, and where
+/// that fails the next. The registries do not have to know of each other.
+///
+/// With a registry of dividere 2.2.0 it does what that can do: register, unregister, look up. Such a registry answers
+/// one request a second.
+pub struct RegistryClient {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Names what was registered, for `unregister`: the instance's number.
+pub type RegistrationId = u64;
+
+struct Shared {
+    generation: u32,
+    links: Vec<Link>,
+    /// The one that answered last.
+    current: AtomicUsize,
+    bell: Arc<Bell>,
+    registrations: Mutex<BTreeMap<RegistrationId, Registration>>,
+    closing: AtomicBool,
+    keeper_ended: AtomicBool,
+    options: Options,
+    lease_ms: u32,
+    advertise: Option<String>,
+    publish_endpoint: Option<String>,
+}
+
+/// What shall be registered, and where it is.
+#[derive(Clone)]
+struct Registration {
+    name: String,
+    port: u16,
+    metadata: Vec<u8>,
+    lease_ms: u32,
+    /// Where it was taken in last; None before the first time, which is the caller's own.
+    place: Option<Place>,
+}
+
+impl RegistryClient {
+    /// Connects to each of the comma-separated endpoints. Waits for nothing.
+    pub fn new(endpoints: &str, options: &Options) -> Result<RegistryClient> {
+        options.validate(Role::RegistryClient)?;
+        let endpoints = Endpoint::parse_list(endpoints)?;
+        let settings = options.registry().clone();
+        let mut options = options.clone();
+        *options.registry_mut() = Default::default();
+        if options.reconnect_interval_max_ms() == Options::default().reconnect_interval_max_ms() {
+            options.set_reconnect_interval_max_ms(LONGEST_RECONNECT_INTERVAL_MS.max(options.reconnect_interval_ms()))?;
+        }
+        let bell = Arc::new(Bell::new()?);
+        let links = endpoints
+            .into_iter()
+            .map(|endpoint| Link::new(endpoint, &options, &bell))
+            .collect::<Result<Vec<Link>>>()?;
+        Ok(RegistryClient {
+            shared: Arc::new(Shared {
+                generation: generation(),
+                links,
+                current: AtomicUsize::new(0),
+                bell,
+                registrations: Mutex::default(),
+                closing: AtomicBool::new(false),
+                keeper_ended: AtomicBool::new(true),
+                lease_ms: settings.lease_ms() as u32,
+                advertise: settings.advertise().map(str::to_owned),
+                publish_endpoint: settings.publish_endpoint().map(str::to_owned),
+                options,
+            }),
+            thread: Mutex::new(None),
+        })
+    }
+
+    /// Makes a service known: its name, its TCP port on this host, and what it wants to tell of itself. It stays until
+    /// it is unregistered or the client closed, wherever registries come and go; where this process dies or stands
+    /// still, until its lease is over (the option `registry_lease_ms`).
+    ///
+    /// LIMIT where the registry has no room for it, or grants no such lease; TIMEOUT where none answered in time: then
+    /// it is not registered, and if it was in spite of that, its lease will not be renewed.
+    pub fn register(&self, name: &str, tcp_port: u16, metadata: &[u8], deadline: Deadline) -> Result<RegistrationId> {
+        self.shared.check()?;
+        check_name(name)?;
+        let id = random_id()?;
+        let registration = Registration {
+            name: name.to_owned(),
+            port: port(u32::from(tcp_port))?,
+            metadata: metadata.to_owned(),
+            lease_ms: self.shared.lease_ms,
+            place: None,
+        };
+        self.require_keeper()?;
+        // Known before the registry knows it: so closing releases it in any case.
+        lock(&self.shared.registrations).insert(id, registration.clone());
+        let asked = self.shared.ask(deadline, false, &mut |at, link, deadline| {
+            self.shared.register_at(at, link, id, &registration, deadline)
+        });
+        let mut registrations = lock(&self.shared.registrations);
+        match asked {
+            Ok(place) => {
+                if let Some(registration) = registrations.get_mut(&id) {
+                    registration.place = Some(place);
+                }
+            }
+            Err(error) => {
+                registrations.remove(&id);
+                return Err(error);
+            }
+        }
+        drop(registrations);
+        self.shared.bell.ring();
+        self.shared.check()?;
+        Ok(id)
+    }
+
+    /// Takes out what was registered. It is not renewed from here on, whatever the outcome: TIMEOUT where no registry
+    /// answered, and it is gone when its lease is over. NOT_FOUND where this client did not register it.
+    pub fn unregister(&self, id: RegistrationId, deadline: Deadline) -> Result<()> {
+        self.shared.check()?;
+        let registration = lock(&self.shared.registrations).remove(&id).ok_or_else(|| {
+            let text = format!("this client has no registration {id}");
+            Error::new(Status::NotFound, text)
+        })?;
+        self.shared.ask(deadline, false, &mut |_, link, deadline| {
+            self.shared.unregister_at(link, id, &registration, deadline)
+        })
+    }
+
+    /// One instance of a service; where there are several they take turns. NOT_FOUND where there is none.
+    pub fn lookup(&self, name: &str, deadline: Deadline) -> Result<Instance> {
+        let (found, _) = self.ask_for(name, 1, deadline)?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::new(Status::NotFound, format!("no service is registered as '{name}'")))
+    }
+
+    /// All instances of a service; none where nobody has that name.
+    pub fn lookup_all(&self, name: &str, deadline: Deadline) -> Result<Vec<Instance>> {
+        let (mut found, more) = self.ask_for(name, 0, deadline)?;
+        if more {
+            self.list_behind(&mut found, name, true, deadline)?;
+        }
+        Ok(found)
+    }
+
+    /// What is registered under names that begin with `prefix` (all with an empty one), in the order of the names.
+    /// UNSUPPORTED by a registry of dividere 2.2.0.
+    pub fn list(&self, prefix: &str, deadline: Deadline) -> Result<Vec<Instance>> {
+        let mut found = Vec::new();
+        self.list_behind(&mut found, prefix, false, deadline)?;
+        Ok(found)
+    }
+
+    /// The instances of `name`, and whether there are more than were told.
+    fn ask_for(&self, name: &str, most: u32, deadline: Deadline) -> Result<(Vec<Instance>, bool)> {
+        check_name(name)?;
+        let question = ServiceLookupReq {
+            service_name: name.to_owned(),
+            most: Some(most),
+        };
+        let reply: ServiceLookupRep = self.shared.ask(deadline, false, &mut |_, link, deadline| {
+            let connection = link.connection();
+            let reply: ServiceLookupRep = link.ask(&question, deadline)?;
+            link.learn(connection, reply.registry);
+            Ok(reply)
+        })?;
+        if reply.registry.is_some() {
+            let found = reply.instances.into_iter().map(Instance::from_proto);
+            return Ok((found.collect::<Result<Vec<Instance>>>()?, reply.more));
+        }
+        // 2.2.0: a host of "unavailable" is none.
+        let found = match u16::try_from(reply.port) {
+            Ok(port) if port != 0 => Some(Instance {
+                name: name.to_owned(),
+                server: reply.server,
+                port,
+                ..Instance::default()
+            }),
+            _ => None,
+        };
+        Ok((found.into_iter().collect(), false))
+    }
+
+    /// Page by page, behind the last one found.
+    fn list_behind(&self, found: &mut Vec<Instance>, prefix: &str, exact: bool, deadline: Deadline) -> Result<()> {
+        loop {
+            let last = found.last();
+            let question = ListRequest {
+                prefix: prefix.to_owned(),
+                most: 0,
+                after_name: last.map(|last| last.name.clone()).unwrap_or_default(),
+                after_instance: last.map_or(0, |last| last.id),
+                exact,
+            };
+            let reply: ListReply = self
+                .shared
+                .ask(deadline, true, &mut |_, link, deadline| link.ask(&question, deadline))?;
+            let before = found.len();
+            for instance in reply.instances {
+                found.push(Instance::from_proto(instance)?);
+            }
+            if !reply.more {
+                return Ok(());
+            }
+            if found.len() == before {
+                return Err(Error::new(Status::Decode, "the registry tells of more, and not of what"));
+            }
+        }
+    }
+
+    /// Waits until a registry is connected.
+    pub fn wait_connected(&self, deadline: Deadline) -> Result<()> {
+        self.shared.choose(&mut vec![false; self.shared.links.len()], deadline).map(drop)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.shared.closing.load(Ordering::Acquire)
+    }
+
+    /// Takes out what was registered, where a registry hears it within the linger time, and ends. Blocked calls return
+    /// CLOSED. CLOSED where it was closed before.
+    pub fn close(&self) -> Result<()> {
+        self.shared.check()?;
+        if self.shared.closing.swap(true, Ordering::AcqRel) {
+            return Err(closed());
+        }
+        self.shared.bell.ring();
+        let linger = Duration::from_millis(self.shared.options.linger_ms() as u64);
+        // Not before the keeper has ended: it might register again what was released.
+        let limit = Deadline::after(linger);
+        while !self.shared.keeper_ended.load(Ordering::Acquire) {
+            let before = self.shared.bell.signal.now();
+            if self.shared.keeper_ended.load(Ordering::Acquire) || !self.shared.bell.signal.wait(before, limit) {
+                break;
+            }
+        }
+        self.shared.release_all(linger);
+        for link in &self.shared.links {
+            // CLOSED cannot be: only this closes them.
+            link.close()?;
+        }
+        if let Some(thread) = lock(&self.thread).take() {
+            if thread.join().is_err() {
+                log_line!(Error, "registry", "a registry client's thread had panicked");
+            }
+        }
+        Ok(())
+    }
+
+    /// The thread that keeps what is registered, started with the first registration.
+    fn require_keeper(&self) -> Result<()> {
+        let mut thread = lock(&self.thread);
+        if thread.is_some() {
+            return Ok(());
+        }
+        self.shared.check()?;
+        let shared = Arc::clone(&self.shared);
+        self.shared.keeper_ended.store(false, Ordering::Release);
+        let spawned = with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .name("dividere-lease".into())
+                .spawn(move || keeper::run(&shared))
+        });
+        let started = spawned.map_err(|e| {
+            self.shared.keeper_ended.store(true, Ordering::Release);
+            Error::new(Status::Limit, format!("cannot start a registry client's thread: {e}"))
+        })?;
+        *thread = Some(started);
+        Ok(())
+    }
+}
+
+impl Drop for RegistryClient {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before, FORKED in a child.
+        let _closed_already = self.close();
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Status::Closed, "the registry client is closed")
+}
+
+impl Shared {
+    fn check(&self) -> Result<()> {
+        if self.generation != generation() {
+            return Err(Error::new(
+                Status::Forked,
+                "the handle belongs to the process that this one was forked from",
+            ));
+        }
+        if self.closing.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        Ok(())
+    }
+
+    /// One that is connected and was not tried: the current one rather than others. Waits for it.
+    fn choose(&self, tried: &mut [bool], deadline: Deadline) -> Result<usize> {
+        loop {
+            self.check()?;
+            let before = self.bell.signal.now();
+            if let Some(at) = self.choose_now(tried) {
+                return Ok(at);
+            }
+            let mut refusals = self.links.iter().map(Link::refused);
+            if let Some(Some(first)) = refusals.next() {
+                // All, or waiting might help.
+                if refusals.all(|refused| refused.is_some()) {
+                    return Err(first);
+                }
+            }
+            if !self.bell.signal.wait(before, deadline) {
+                return Err(Error::new(Status::Timeout, "no registry is connected"));
+            }
+        }
+    }
+
+    fn choose_now(&self, tried: &[bool]) -> Option<usize> {
+        let count = self.links.len();
+        let first = self.current.load(Ordering::Acquire);
+        (0..count)
+            .map(|i| (first + i) % count)
+            .find(|at| !tried[*at] && self.links[*at].is_up())
+    }
+
+    /// This one did not answer: others first.
+    fn move_on_from(&self, at: usize) {
+        let next = (at + 1) % self.links.len();
+        // Somebody else did.
+        let _moved_already = self
+            .current
+            .compare_exchange(at, next, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Asks the current registry, and the others one after the other where it does not answer; each has its share of the
+    /// time. With `new`, only of registries that are of dividere 3.
+    fn ask<T>(
+        &self,
+        deadline: Deadline,
+        new: bool,
+        attempt: &mut dyn FnMut(usize, &Link, Deadline) -> Result<T>,
+    ) -> Result<T> {
+        let mut tried = vec![false; self.links.len()];
+        loop {
+            let at = self.choose(&mut tried, deadline)?;
+            tried[at] = true;
+            let untried = tried.iter().filter(|tried| !**tried).count() as u32;
+            let own = match deadline.remaining() {
+                None if untried == 0 && tried.len() == 1 => Deadline::Never,
+                None => Deadline::after(PATIENCE),
+                Some(left) => Deadline::after(left / (untried + 1)),
+            };
+            let link = &self.links[at];
+            let known = match new {
+                true => link.find_out(own),
+                false => Ok(Kind::Unknown),
+            };
+            let answer = match known {
+                Ok(Kind::Old) => Err(Error::new(
+                    Status::Unsupported,
+                    format!("'{}' is a registry of dividere 2.2.0, which cannot do it", link.endpoint),
+                )),
+                Ok(_) => attempt(at, link, own),
+                Err(error) => Err(error),
+            };
+            self.check()?;
+            match answer {
+                Err(error) if error.status() == Status::Timeout => {
+                    self.move_on_from(at);
+                    let over = deadline.is_over();
+                    if untried == 0 && deadline.remaining().is_none() {
+                        tried.fill(false);
+                    } else if untried == 0 || over {
+                        let text = format!("no registry answered in time: {}", error.text());
+                        return Err(Error::new(Status::Timeout, text));
+                    }
+                }
+                answered => {
+                    self.current.store(at, Ordering::Release);
+                    return answered;
+                }
+            }
+        }
+    }
+
+    /// Registers at this one. Returns where that is.
+    fn register_at(&self, at: usize, link: &Link, id: u64, what: &Registration, deadline: Deadline) -> Result<Place> {
+        let server = match &self.advertise {
+            Some(host) => host.clone(),
+            None => link.host()?,
+        };
+        let connection = link.connection();
+        let ack: Ack = link.ask(
+            &RegisterService {
+                service_name: what.name.clone(),
+                server,
+                port: u32::from(what.port),
+                instance: Some(id),
+                lease_ms: Some(what.lease_ms),
+                metadata: Some(what.metadata.clone()),
+            },
+            deadline,
+        )?;
+        link.learn(connection, ack.registry);
+        match ack.ok {
+            true => Ok(Place { link: at, connection }),
+            false => Err(Error::new(
+                Status::Remote,
+                format!("the registry refuses '{}' and does not say why", what.name),
+            )),
+        }
+    }
+
+    fn unregister_at(&self, link: &Link, id: u64, what: &Registration, deadline: Deadline) -> Result<()> {
+        if link.find_out(deadline)? == Kind::Old && !self.is_ours_at(link, what, deadline)? {
+            return Ok(());
+        }
+        let _ack: Ack = link.ask(
+            &UnregisterService {
+                service_name: what.name.clone(),
+                server: String::new(),
+                port: u32::from(what.port),
+                instance: Some(id),
+            },
+            deadline,
+        )?;
+        Ok(())
+    }
+
+    /// A registry of 2.2.0 dies when a name is to be unregistered that it does not have, and goes by the name alone.
+    fn is_ours_at(&self, link: &Link, what: &Registration, deadline: Deadline) -> Result<bool> {
+        let server = match &self.advertise {
+            Some(host) => host.clone(),
+            None => link.host()?,
+        };
+        let found: ServiceLookupRep = link.ask(
+            &ServiceLookupReq {
+                service_name: what.name.clone(),
+                most: Some(1),
+            },
+            deadline,
+        )?;
+        Ok(found.server == server && found.port == u32::from(what.port))
+    }
+
+    /// At the end, as far as time allows.
+    fn release_all(&self, linger: Duration) {
+        let registrations = std::mem::take(&mut *lock(&self.registrations));
+        if registrations.is_empty() {
+            return;
+        }
+        let Some(at) = self.choose_now(&vec![false; self.links.len()]) else {
+            return;
+        };
+        let link = &self.links[at];
+        let released = match link.find_out(Deadline::after(linger)) {
+            Ok(Kind::Old) => {
+                let deadline = Deadline::after(linger.max(OLD_REGISTRY_LINGER));
+                registrations
+                    .iter()
+                    .try_for_each(|(id, what)| self.unregister_at(link, *id, what, deadline))
+            }
+            Ok(_) => {
+                let ids: Vec<u64> = registrations.keys().copied().collect();
+                let deadline = Deadline::after(linger);
+                ids.chunks(LEASES_AT_ONCE)
+                    .try_for_each(|ids| self.lease_at(link, ids, true, deadline).map(drop))
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = released {
+            log_line!(Info, "registry", "not everything was unregistered: {error}");
+        }
+    }
+
+    /// Renews or ends leases at this one, which is of dividere 3.
+    fn lease_at(&self, link: &Link, ids: &[u64], release: bool, deadline: Deadline) -> Result<LeaseReply> {
+        let connection = link.connection();
+        let question = LeaseRequest {
+            instances: ids.to_vec(),
+            release,
+        };
+        let reply: LeaseReply = link.ask(&question, deadline)?;
+        link.learn(connection, Some(reply.registry));
+        Ok(reply)
+    }
+}

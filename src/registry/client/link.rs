@@ -1,0 +1,169 @@
+//! One registry that a client may ask: the connection, and what is known of who is at its end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::Endpoint;
+use crate::connection::events::{Event, EventKind};
+use crate::connection::linux::EventFd;
+use crate::connection::options::Options;
+use crate::connection::peers::Signal;
+use crate::connection::process::lock;
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
+use crate::messaging::message::Message;
+use crate::messaging::request::Request;
+use crate::proto::{ServiceLookupRep, ServiceLookupReq};
+use crate::registry::address;
+
+/// Rings when a registry connects, and when the client is told something: for who waits on a condition, and for the
+/// client's own thread.
+pub(super) struct Bell {
+    pub signal: Signal,
+    pub ring: EventFd,
+}
+
+impl Bell {
+    pub fn new() -> Result<Bell> {
+        Ok(Bell {
+            signal: Signal::default(),
+            ring: EventFd::new()?,
+        })
+    }
+
+    pub fn ring(&self) {
+        self.signal.notify();
+        self.ring.ring();
+    }
+}
+
+/// Who is at the other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Nobody answered yet since it was connected.
+    Unknown,
+    /// A registry of dividere 3, in the run of this number.
+    New(u64),
+    /// A registry of dividere 2.2.0. It dies of messages that it does not know.
+    Old,
+}
+
+/// A registry, and which connection to it: another one may lead to another registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub link: usize,
+    pub connection: u64,
+}
+
+pub(super) struct Link {
+    pub endpoint: Endpoint,
+    request: Request,
+    connections: Arc<AtomicU64>,
+    /// What was found out, over which connection.
+    known: Mutex<(u64, Kind)>,
+    /// The address that leads there, over which connection.
+    host: Mutex<Option<(u64, String)>>,
+    ipv6: bool,
+}
+
+impl Link {
+    pub fn new(endpoint: Endpoint, options: &Options, bell: &Arc<Bell>) -> Result<Link> {
+        let request = Request::new(&format!(">{}", endpoint.to_zmq()), options)?;
+        let connections = Arc::new(AtomicU64::new(0));
+        let (count, bell) = (Arc::clone(&connections), Arc::clone(bell));
+        request.events().set_callback(Some(Arc::new(move |event: &Event| {
+            if event.kind == EventKind::Connected {
+                count.fetch_add(1, Ordering::AcqRel);
+                bell.ring();
+            }
+        })))?;
+        Ok(Link {
+            endpoint,
+            request,
+            connections,
+            known: Mutex::new((0, Kind::Unknown)),
+            host: Mutex::new(None),
+            ipv6: options.ipv6(),
+        })
+    }
+
+    /// How often it was connected.
+    pub fn connection(&self) -> u64 {
+        self.connections.load(Ordering::Acquire)
+    }
+
+    pub fn is_up(&self) -> bool {
+        self.request.wait_connected(1, Deadline::Now).is_ok()
+    }
+
+    /// The reason, where the other side does not let us in.
+    pub fn refused(&self) -> Option<Error> {
+        self.request
+            .wait_connected(1, Deadline::Now)
+            .err()
+            .filter(|e| matches!(e.status(), Status::Permission | Status::Handshake))
+    }
+
+    pub fn kind(&self) -> Kind {
+        let known = *lock(&self.known);
+        match known.0 == self.connection() {
+            true => known.1,
+            false => Kind::Unknown,
+        }
+    }
+
+    /// An answer that came over this connection told who answers: none is 2.2.0.
+    pub fn learn(&self, connection: u64, registry: Option<u64>) {
+        *lock(&self.known) = (connection, registry.map_or(Kind::Old, Kind::New));
+    }
+
+    /// As `kind`; asks where it is not known.
+    pub fn find_out(&self, deadline: Deadline) -> Result<Kind> {
+        if let Kind::Unknown = self.kind() {
+            let connection = self.connection();
+            // 2.2.0 answers it, and 3 tells in its answer who it is.
+            let answer: ServiceLookupRep = self.ask(
+                &ServiceLookupReq {
+                    service_name: String::new(),
+                    most: Some(1),
+                },
+                deadline,
+            )?;
+            self.learn(connection, answer.registry);
+        }
+        Ok(self.kind())
+    }
+
+    /// Asks here and nowhere else.
+    pub fn ask<Q, A>(&self, question: &Q, deadline: Deadline) -> Result<A>
+    where
+        Q: prost::Message + prost::Name,
+        A: prost::Message + prost::Name + Default,
+    {
+        let timeout_ms = match deadline.remaining() {
+            None => -1,
+            Some(left) => left.as_millis().clamp(1, i64::MAX as u128) as i64,
+        };
+        let (mut request, mut reply) = (Message::new(), Message::new());
+        request.set(question)?;
+        self.request.call(&mut request, &mut reply, timeout_ms, 0)?;
+        reply.get()
+    }
+
+    /// The address of this host that leads there.
+    pub fn host(&self) -> Result<String> {
+        let connection = self.connection();
+        if let Some((_, host)) = lock(&self.host).as_ref().filter(|(of, _)| *of == connection) {
+            return Ok(host.clone());
+        }
+        // Not under the lock: a name may have to be looked up.
+        let host = address::advertised(&self.endpoint, self.ipv6)?;
+        *lock(&self.host) = Some((connection, host.clone()));
+        Ok(host)
+    }
+
+    pub fn close(&self) -> Result<()> {
+        self.request.close()
+    }
+}

@@ -1,0 +1,171 @@
+//! The registry itself: one thread that answers requests on one port, and a publisher on another, on which nothing but
+//! RediscoverReq ever goes out. It waits for no client, and nothing that a client sends ends it.
+
+mod desk;
+
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use crate::connection::endpoint::{DefaultSide, Endpoint, Port, Transport};
+use crate::connection::events::EventQueue;
+use crate::connection::keys::random_bytes;
+use crate::connection::linux::with_signals_blocked;
+use crate::connection::log::log_line;
+use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::process::lock;
+use crate::connection::socket::{Kind, Socket};
+use crate::connection::stats::Statistics;
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
+use crate::messaging::publisher::Publisher;
+use crate::registry::registrar::Registrar;
+use crate::registry::store::{Capacity, MemoryStore, Store};
+use crate::registry::DEFAULT_PORT;
+
+use desk::Desk;
+
+/// A request is no larger than this, unless an option says so: renewing 10,000 leases takes 80 kB.
+const LARGEST_REQUEST: i64 = 1024 * 1024;
+
+/// A running registry. May be used from any thread. Dropping it closes it.
+pub struct RegistryServer {
+    socket: Arc<Socket>,
+    publisher: Arc<Publisher>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RegistryServer {
+    /// Binds to `endpoint` for requests (`tcp://*:5000` where it is empty; a port of `*` is a free one), and to the port
+    /// after that to publish, unless the option `registry_publish_endpoint` says another. Keeps names in memory.
+    pub fn new(endpoint: &str, options: &Options) -> Result<RegistryServer> {
+        let limits = options.registry();
+        let capacity = Capacity {
+            instances: limits.max_instances() as usize,
+            per_name: limits.max_instances_per_name() as usize,
+        };
+        RegistryServer::with_store(endpoint, options, Box::new(MemoryStore::new(capacity)))
+    }
+
+    /// As `new`, with another place to keep names.
+    pub fn with_store(endpoint: &str, options: &Options, store: Box<dyn Store>) -> Result<RegistryServer> {
+        options.validate(Role::RegistryServer)?;
+        let limits = options.registry().clone();
+        if limits.lease_min_ms() > limits.lease_max_ms() {
+            let text = "option registry_lease_min_ms is more than registry_lease_max_ms";
+            return Err(Error::new(Status::InvalidArgument, text));
+        }
+        let mut options = options.clone();
+        *options.registry_mut() = Default::default();
+        if options.max_message_size() == Options::default().max_message_size() {
+            options.set_max_message_size(LARGEST_REQUEST)?;
+        }
+        let endpoint = match endpoint {
+            "" => Endpoint::parse(&format!("tcp://*:{DEFAULT_PORT}"))?,
+            endpoint => Endpoint::parse(endpoint)?,
+        };
+        let publish = match limits.publish_endpoint() {
+            Some(publish) => publish.to_owned(),
+            None => next_to(&endpoint)?,
+        };
+        let id = random_id()?;
+        let socket = Socket::new("registry server", Kind::Router, &options, FullQueue::Block)?;
+        let publisher = Arc::new(Publisher::new(&publish, &options)?);
+        // Last: from here on it is found.
+        socket.attach(&[endpoint], DefaultSide::Bind)?;
+        let registrar = Registrar::new(id, store, limits);
+        let desk = Desk::new(Arc::clone(&socket), Arc::clone(&publisher), registrar);
+        let server = RegistryServer {
+            socket,
+            publisher,
+            thread: Mutex::new(None),
+        };
+        let spawned = with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .name("dividere-names".into())
+                .spawn(move || desk.run())
+        });
+        let thread = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;
+        *lock(&server.thread) = Some(thread);
+        Ok(server)
+    }
+
+    /// Where it is asked, with the port that was free where `*` was.
+    pub fn endpoint(&self) -> Result<String> {
+        bound(self.socket.last_endpoint())
+    }
+
+    /// Where it publishes.
+    pub fn publish_endpoint(&self) -> Result<String> {
+        self.publisher.last_endpoint()
+    }
+
+    /// What happened to its requests so far.
+    pub fn statistics(&self) -> Result<Statistics> {
+        self.socket.statistics()
+    }
+
+    /// Who connects to it, and who is refused.
+    pub fn events(&self) -> Arc<EventQueue> {
+        Arc::clone(&self.socket.events)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.socket.is_closed()
+    }
+
+    /// Ends it: its addresses are free when this returns. What was registered is forgotten. CLOSED where it was closed
+    /// before.
+    pub fn close(&self) -> Result<()> {
+        self.socket.close()?;
+        if let Some(thread) = lock(&self.thread).take() {
+            if thread.join().is_err() {
+                log_line!(Error, "registry", "a registry's thread had panicked");
+            }
+        }
+        self.publisher.close()
+    }
+}
+
+impl Drop for RegistryServer {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before, FORKED in a child.
+        let _closed_already = self.close();
+    }
+}
+
+fn bound(endpoint: Option<String>) -> Result<String> {
+    endpoint.ok_or_else(|| Error::new(Status::NotFound, "the registry is bound to no endpoint"))
+}
+
+/// A random number other than 0.
+pub(super) fn random_id() -> Result<u64> {
+    loop {
+        let mut bytes = [0u8; 8];
+        random_bytes(&mut bytes)?;
+        let id = u64::from_ne_bytes(bytes);
+        if id != 0 {
+            return Ok(id);
+        }
+    }
+}
+
+/// Where RediscoverReq is published unless something else is said.
+pub(super) fn next_to(endpoint: &Endpoint) -> Result<String> {
+    Ok(match endpoint.transport() {
+        Transport::Tcp {
+            host,
+            port: Port::Number(port),
+            ..
+        } => {
+            let next = port.checked_add(1).ok_or_else(|| {
+                let text = format!("there is no port after {port}: set the option registry_publish_endpoint");
+                Error::new(Status::Endpoint, text)
+            })?;
+            format!("tcp://{host}:{next}")
+        }
+        Transport::Tcp { host, .. } => format!("tcp://{host}:*"),
+        Transport::Ipc { path } if path == "*" => "ipc://*".to_owned(),
+        Transport::Ipc { path } => format!("ipc://{path}.publish"),
+        Transport::Inproc { name } => format!("inproc://{name}.publish"),
+    })
+}

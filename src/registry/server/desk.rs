@@ -1,0 +1,191 @@
+//! The registry's thread: takes requests, answers them, lets leases run out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::connection::clock::Deadline;
+use crate::connection::frame::Frame;
+use crate::connection::log::log_line;
+use crate::connection::socket::Socket;
+use crate::error::{Error, Result, Status};
+use crate::messaging::message::Message;
+use crate::messaging::publisher::Publisher;
+use crate::messaging::reply::error_frame;
+use crate::proto::RediscoverReq;
+use crate::registry::lease::LeaseClock;
+use crate::registry::registrar::Registrar;
+
+/// Requests that are answered before the time is looked at again.
+const TURN: usize = 256;
+
+/// So long it waits at most for a request.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Whoever subscribes so long after the start is told to register.
+const DISCOVERY: Duration = Duration::from_secs(30);
+
+/// How often it looks meanwhile whether somebody did.
+const DISCOVERY_TICK: Duration = Duration::from_millis(100);
+
+/// While there is no end of requests, a renewal may wait in line for so long.
+const QUEUEING: Duration = Duration::from_secs(1);
+
+pub(super) struct Desk {
+    socket: Arc<Socket>,
+    publisher: Arc<Publisher>,
+    registrar: Registrar,
+    clock: LeaseClock,
+    started: Instant,
+    subscribers: usize,
+    looked_for_subscribers: Instant,
+    frames: Vec<Frame>,
+    request: Message,
+    reply: Message,
+}
+
+impl Desk {
+    pub fn new(socket: Arc<Socket>, publisher: Arc<Publisher>, registrar: Registrar) -> Desk {
+        let now = Instant::now();
+        Desk {
+            socket,
+            publisher,
+            registrar,
+            clock: LeaseClock::new(now),
+            started: now,
+            subscribers: 0,
+            looked_for_subscribers: now,
+            frames: Vec::new(),
+            request: Message::new(),
+            reply: Message::new(),
+        }
+    }
+
+    /// Until the socket is closed.
+    pub fn run(mut self) {
+        let mut planned = Duration::ZERO;
+        loop {
+            let now = Instant::now();
+            let lease_time = self.clock.look(now, planned);
+            let drained = match self.take_turn(lease_time) {
+                Ok(drained) => drained,
+                Err(error) if error.status() == Status::Closed => return,
+                Err(error) => {
+                    log_line!(Error, "registry", "the registry ends: {error}");
+                    return;
+                }
+            };
+            // What waits in the socket may be renewals: first those, then the leases.
+            let over = match drained {
+                true => lease_time,
+                false => lease_time.checked_sub(QUEUEING).unwrap_or(lease_time),
+            };
+            match self.registrar.expire(over) {
+                Ok(0) => {}
+                Ok(count) => log_line!(Info, "registry", "{count} lease(s) ran out"),
+                Err(error) => log_line!(Error, "registry", "cannot take out what ran out: {error}"),
+            }
+            self.tell_new_subscribers(now);
+            planned = Duration::ZERO;
+            if drained {
+                planned = self.until_next(lease_time, now);
+                match self.socket.wait_readable(Deadline::after(planned)) {
+                    Err(error) if error.status() == Status::Closed => return,
+                    // The time is over, or there is something.
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn until_next(&self, lease_time: Instant, now: Instant) -> Duration {
+        let tick = match now.duration_since(self.started) < DISCOVERY {
+            true => DISCOVERY_TICK,
+            false => TICK,
+        };
+        match self.registrar.leases.next() {
+            // Not before it is over: rounded up.
+            Some(at) => tick.min(at.saturating_duration_since(lease_time) + Duration::from_millis(1)),
+            None => tick,
+        }
+    }
+
+    /// Answers what is there. True where nothing is left.
+    fn take_turn(&mut self, lease_time: Instant) -> Result<bool> {
+        for _ in 0..TURN {
+            let mut frames = std::mem::take(&mut self.frames);
+            let received = self.socket.recv(&mut frames, Deadline::Now);
+            self.frames = frames;
+            match received {
+                Ok(()) => self.serve(lease_time),
+                Err(error) if error.status() == Status::WouldBlock => return Ok(true),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
+    }
+
+    /// One request, in `frames`: the route, an empty frame, and one frame more.
+    fn serve(&mut self, lease_time: Instant) {
+        // The first frame is the router's own name for the peer.
+        let delimiter = self.frames.iter().skip(1).position(Frame::is_empty).map(|at| at + 1);
+        let Some(delimiter) = delimiter.filter(|at| at + 1 < self.frames.len()) else {
+            self.socket.counters.dropped_malformed();
+            return;
+        };
+        let answered = if self.frames.len() > delimiter + 2 {
+            self.socket.counters.dropped_malformed();
+            Err(Error::new(Status::Decode, "a request is one frame"))
+        } else {
+            let payload = std::mem::take(&mut self.frames[delimiter + 1]);
+            self.request.received(payload, None);
+            self.answer(lease_time)
+        };
+        let payload = match answered {
+            Ok(()) => Ok(std::mem::take(self.reply.frame_mut())),
+            Err(error) => error_frame(error.status(), error.text()),
+        };
+        self.frames.truncate(delimiter + 1);
+        let sent = payload.and_then(|payload| {
+            self.frames.push(payload);
+            self.socket.send_before(&mut self.frames, Deadline::Now)
+        });
+        match sent {
+            Ok(()) => {}
+            Err(error) if error.status() == Status::Unreachable => self.socket.counters.dropped_unrouted(),
+            // Whoever does not read its answers loses them: nobody waits for it.
+            Err(error) if matches!(error.status(), Status::WouldBlock | Status::Timeout) => {
+                self.socket.counters.dropped_queue_full();
+            }
+            Err(error) => log_line!(Debug, "registry", "cannot answer a request: {error}"),
+        }
+    }
+
+    fn answer(&mut self, lease_time: Instant) -> Result<()> {
+        if let Err(error) = self.request.decode() {
+            self.socket.counters.decode_error();
+            return Err(error);
+        }
+        self.registrar.answer(&self.request, &mut self.reply, lease_time)
+    }
+
+    /// Services that knew the registry before it was started anew register again.
+    fn tell_new_subscribers(&mut self, now: Instant) {
+        if now.duration_since(self.started) > DISCOVERY
+            || now.duration_since(self.looked_for_subscribers) < DISCOVERY_TICK
+        {
+            return;
+        }
+        self.looked_for_subscribers = now;
+        let told = self.publisher.subscribers(None).and_then(|count| {
+            let more = count > self.subscribers;
+            self.subscribers = count;
+            match more {
+                true => self.publisher.publish(&RediscoverReq {}),
+                false => Ok(()),
+            }
+        });
+        if let Err(error) = told {
+            log_line!(Warning, "registry", "cannot tell services to register: {error}");
+        }
+    }
+}
