@@ -56,7 +56,7 @@ enum dividere_status {
     DIVIDERE_NULL_POINTER = 101,
     /** There was no memory left for it. */
     DIVIDERE_OUT_OF_MEMORY = 102,
-    /** The process ran out of descriptors or sockets. */
+    /** The process ran out of descriptors or sockets, or the far side has a limit that would be exceeded. */
     DIVIDERE_LIMIT = 103,
     /** The time given was over before it happened. */
     DIVIDERE_TIMEOUT = 200,
@@ -387,6 +387,44 @@ enum dividere_option
      * Text, 1 to 8 bytes: how the names of our threads begin. Of the process. "dividere" unless set.
      */
     DIVIDERE_OPTION_THREAD_NAME_PREFIX = 102,
+    /**
+     * Text: where a registry publishes that services shall register again (server), or a registry of
+     * dividere 2.2.0 does (client). Unless set the port after that of the requests.
+     */
+    DIVIDERE_OPTION_REGISTRY_PUBLISH_ENDPOINT = 200,
+    /**
+     * Number, milliseconds: how long what a client registers outlives its process. 3000 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_LEASE_MS = 201,
+    /**
+     * Number, milliseconds: the shortest lease that a registry grants. 200 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_LEASE_MIN_MS = 202,
+    /**
+     * Number, milliseconds: the longest lease that a registry grants. 3600000 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_LEASE_MAX_MS = 203,
+    /**
+     * Number: instances that a registry keeps in total. 250000 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_MAX_INSTANCES = 204,
+    /**
+     * Number: instances that a registry keeps of one name. 1000 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_MAX_INSTANCES_PER_NAME = 205,
+    /**
+     * Number, bytes: metadata that a registry keeps of one instance. 4096 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_MAX_METADATA_BYTES = 206,
+    /**
+     * Number: watches that a registry serves at once. 10000 unless set.
+     */
+    DIVIDERE_OPTION_REGISTRY_MAX_WATCHES = 207,
+    /**
+     * Text: the host name or address under which a client registers its services. Unless set the one that
+     * reaches the registry.
+     */
+    DIVIDERE_OPTION_REGISTRY_ADVERTISE = 208,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

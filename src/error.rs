@@ -23,7 +23,7 @@ pub enum Status {
     NullPointer = 101,
     /// There was no memory left for it.
     OutOfMemory = 102,
-    /// The process ran out of descriptors or sockets.
+    /// The process ran out of descriptors or sockets, or the far side has a limit that would be exceeded.
     Limit = 103,
     /// The time given was over before it happened.
     Timeout = 200,
@@ -125,7 +125,7 @@ impl Status {
             Status::InvalidArgument => ("INVALID_ARGUMENT", "an argument is not allowed"),
             Status::NullPointer => ("NULL_POINTER", "a required pointer is NULL"),
             Status::OutOfMemory => ("OUT_OF_MEMORY", "out of memory"),
-            Status::Limit => ("LIMIT", "no descriptors or sockets left in this process"),
+            Status::Limit => ("LIMIT", "no descriptors or sockets left, or a limit of the far side"),
             Status::Timeout => ("TIMEOUT", "the time was over before it happened"),
             Status::WouldBlock => ("WOULD_BLOCK", "it cannot be done without waiting"),
             Status::Closed => ("CLOSED", "the handle is closed"),

@@ -26,7 +26,12 @@ fn what_is_registered_is_found_listed_and_gone_again_over_every_transport() {
         assert_eq!(ids, BTreeSet::from([first, second]), "over {transport}");
         let one = found.iter().find(|instance| instance.id == first).unwrap();
         assert_eq!(
-            (one.endpoint().as_str(), one.metadata.as_slice(), one.lease_ms, one.revision),
+            (
+                one.endpoint().as_str(),
+                one.metadata.as_slice(),
+                one.lease_ms,
+                one.revision
+            ),
             ("tcp://127.0.0.1:5101", &b"\0red"[..], 3000, 1)
         );
         // They take turns.
@@ -77,15 +82,15 @@ fn who_is_killed_disappears_with_its_lease_and_who_stands_still_comes_back() {
     let stopped = service_process(TEST, &endpoint, "sleeper", LEASE_MS);
     wait_for_instances(&client, "mortal", 1);
     let (before, _) = wait_for_instances(&client, "sleeper", 1);
-    for (signal, process, name) in [
-        (libc::SIGKILL, &killed, "mortal"),
-        (libc::SIGSTOP, &stopped, "sleeper"),
-    ] {
+    for (signal, process, name) in [(libc::SIGKILL, &killed, "mortal"), (libc::SIGSTOP, &stopped, "sleeper")] {
         process.signal(signal);
         let (_, after) = wait_for_instances(&client, name, 0);
         println!("signal {signal}: gone after {} ms", after.as_millis());
         // It had renewed a third of its lease ago at most.
-        assert!(after >= Duration::from_millis(u64::from(LEASE_MS) / 2), "too early: {after:?}");
+        assert!(
+            after >= Duration::from_millis(u64::from(LEASE_MS) / 2),
+            "too early: {after:?}"
+        );
     }
     stopped.signal(libc::SIGCONT);
     let (after, time) = wait_for_instances(&client, "sleeper", 1);
@@ -112,7 +117,10 @@ fn a_registry_that_is_killed_and_started_again_has_its_services_within_two_secon
         registry = registry_process(TEST, &endpoint);
         let start = Instant::now();
         let (found, _) = wait_for_instances(&client(&endpoint), "phoenix", ids.len());
-        println!("away for {away_ms} ms: all back after {} ms", start.elapsed().as_millis());
+        println!(
+            "away for {away_ms} ms: all back after {} ms",
+            start.elapsed().as_millis()
+        );
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
         assert_eq!(found.iter().map(|instance| instance.id).collect::<BTreeSet<u64>>(), ids);
     }
@@ -173,7 +181,11 @@ fn with_several_registries_the_next_one_takes_over_from_a_dead_and_from_a_silent
     // Whoever asks meanwhile is answered, too.
     let asked = Instant::now();
     let found = keeper.lookup_all("nomad", Deadline::after(LIMIT)).unwrap();
-    println!("asked while one is silent: {} after {} ms", found.len(), asked.elapsed().as_millis());
+    println!(
+        "asked while one is silent: {} after {} ms",
+        found.len(),
+        asked.elapsed().as_millis()
+    );
     place(&[last]);
     registries[second].signal(libc::SIGCONT);
     registries.clear();
@@ -186,7 +198,10 @@ fn where_no_registry_is_every_call_ends_in_time_and_close_at_once() {
     let start = Instant::now();
     let limit = || Deadline::after(Duration::from_millis(100));
     assert_eq!(lonely.lookup("a", limit()).unwrap_err().status(), Status::Timeout);
-    assert_eq!(lonely.register("a", 1, b"", limit()).unwrap_err().status(), Status::Timeout);
+    assert_eq!(
+        lonely.register("a", 1, b"", limit()).unwrap_err().status(),
+        Status::Timeout
+    );
     assert_eq!(lonely.list("", limit()).unwrap_err().status(), Status::Timeout);
     assert!(start.elapsed() >= Duration::from_millis(300));
     // A caller without a limit is woken by close.
@@ -195,7 +210,11 @@ fn where_no_registry_is_every_call_ends_in_time_and_close_at_once() {
         std::thread::sleep(Duration::from_millis(20));
         let start = Instant::now();
         lonely.close().unwrap();
-        assert!(start.elapsed() < Duration::from_secs(5), "close took {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "close took {:?}",
+            start.elapsed()
+        );
         assert_eq!(blocked.join().unwrap(), Status::Closed);
     });
 }
@@ -216,13 +235,24 @@ fn what_is_beyond_the_limits_is_refused_with_the_reason() {
     for _ in 0..2 {
         client.register("a", 1, b"", soon()).unwrap();
     }
-    assert_eq!(client.register("a", 1, b"", soon()).unwrap_err().status(), Status::Limit);
-    let too_long = client_with_lease(&endpoint, 5001).register("b", 1, b"", soon()).unwrap_err();
+    assert_eq!(
+        client.register("a", 1, b"", soon()).unwrap_err().status(),
+        Status::Limit
+    );
+    let too_long = client_with_lease(&endpoint, 5001)
+        .register("b", 1, b"", soon())
+        .unwrap_err();
     assert_eq!(too_long.status(), Status::Limit);
     for name in ["", "a\u{7}", &"n".repeat(256)] {
-        assert_eq!(client.register(name, 1, b"", soon()).unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(
+            client.register(name, 1, b"", soon()).unwrap_err().status(),
+            Status::InvalidArgument
+        );
     }
-    assert_eq!(client.register("a", 0, b"", soon()).unwrap_err().status(), Status::InvalidArgument);
+    assert_eq!(
+        client.register("a", 0, b"", soon()).unwrap_err().status(),
+        Status::InvalidArgument
+    );
     assert_eq!(client.lookup_all("a", soon()).unwrap().len(), 2);
     // Options that mean nothing to a role are refused, not ignored.
     assert_eq!(
@@ -243,19 +273,31 @@ fn nonsense_is_answered_with_an_error_and_serves_nobody_worse() {
     assert_eq!(ask(Message::from_bytes(b"").unwrap()), Status::Decode);
     assert_eq!(ask(Message::from_bytes(&[0xff; 1000]).unwrap()), Status::Decode);
     assert_eq!(ask(common::typed("acme.Unheard", b"")), Status::Type);
-    for known in ["RegisterService", "ServiceLookupReq", "dividere.v1.LeaseRequest", "dividere.v1.ListRequest"] {
+    for known in [
+        "RegisterService",
+        "ServiceLookupReq",
+        "dividere.v1.LeaseRequest",
+        "dividere.v1.ListRequest",
+    ] {
         assert_eq!(ask(common::typed(known, &[0xff; 100])), Status::Decode, "{known}");
     }
     // Without a way back, with too many frames, and with routes that lead nowhere.
     let dealer = Dealer::new(&format!(">{endpoint}"), &Options::default()).unwrap();
-    for route in [&[][..], &[&b"x"[..]][..], &[b"", b"", b""][..], &[b"x", b"", b"y"][..]] {
+    let routes: [&[&str]; 4] = [&[], &["x"], &["", "", ""], &["x", "", "y"]];
+    for route in routes {
+        let route: Vec<&[u8]> = route.iter().map(|part| part.as_bytes()).collect();
         dealer
-            .send_routed(route, &mut Message::from_bytes(b"nonsense").unwrap())
+            .send_routed(&route, &mut Message::from_bytes(b"nonsense").unwrap())
             .unwrap();
     }
     assert_eq!(client.lookup("steady", soon()).unwrap().port, 1);
-    assert!(server.statistics().unwrap().dropped_malformed >= 2);
-    assert!(dealer.statistics().is_ok());
+    // Two had no way back; the other two are answered with an error.
+    let mut answer = Message::new();
+    for _ in 0..2 {
+        dealer.recv(&mut answer, soon()).unwrap();
+        assert_eq!(answer.type_name(), Some("dividere.v1.Error"));
+    }
+    assert_eq!(server.statistics().unwrap().dropped_malformed, 4);
 }
 
 #[test]
@@ -283,7 +325,10 @@ fn whoever_reads_no_answers_holds_up_nobody() {
     }
     let start = Instant::now();
     assert_eq!(client.lookup("steady", soon()).unwrap().port, 1);
-    println!("answered after {asked} unread ones in {} ms", start.elapsed().as_millis());
+    println!(
+        "answered after {asked} unread ones in {} ms",
+        start.elapsed().as_millis()
+    );
     assert!(start.elapsed() < Duration::from_secs(5));
 }
 

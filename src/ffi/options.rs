@@ -89,6 +89,26 @@ pub enum dividere_option {
     MaxSockets = 101,
     /// Text, 1 to 8 bytes: how the names of our threads begin. Of the process. "dividere" unless set.
     ThreadNamePrefix = 102,
+    /// Text: where a registry publishes that services shall register again (server), or a registry of
+    /// dividere 2.2.0 does (client). Unless set the port after that of the requests.
+    RegistryPublishEndpoint = 200,
+    /// Number, milliseconds: how long what a client registers outlives its process. 3000 unless set.
+    RegistryLeaseMs = 201,
+    /// Number, milliseconds: the shortest lease that a registry grants. 200 unless set.
+    RegistryLeaseMinMs = 202,
+    /// Number, milliseconds: the longest lease that a registry grants. 3600000 unless set.
+    RegistryLeaseMaxMs = 203,
+    /// Number: instances that a registry keeps in total. 250000 unless set.
+    RegistryMaxInstances = 204,
+    /// Number: instances that a registry keeps of one name. 1000 unless set.
+    RegistryMaxInstancesPerName = 205,
+    /// Number, bytes: metadata that a registry keeps of one instance. 4096 unless set.
+    RegistryMaxMetadataBytes = 206,
+    /// Number: watches that a registry serves at once. 10000 unless set.
+    RegistryMaxWatches = 207,
+    /// Text: the host name or address under which a client registers its services. Unless set the one that
+    /// reaches the registry.
+    RegistryAdvertise = 208,
 }
 
 /// What a full queue does: values of DIVIDERE_OPTION_FULL_QUEUE.

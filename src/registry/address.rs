@@ -86,7 +86,12 @@ mod tests {
             Some(four) => four.to_string(),
             None => "127.0.0.1".to_owned(),
         };
-        for endpoint in ["tcp://127.0.0.1:5000", "tcp://localhost:5000", "ipc:///tmp/x", "inproc://x"] {
+        for endpoint in [
+            "tcp://127.0.0.1:5000",
+            "tcp://localhost:5000",
+            "ipc:///tmp/x",
+            "inproc://x",
+        ] {
             assert_eq!(advertised_to(endpoint).unwrap(), expected, "{endpoint}");
         }
     }

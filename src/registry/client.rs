@@ -23,9 +23,6 @@ use crate::registry::server::random_id;
 
 use link::{Bell, Kind, Link, Place};
 
-/// How long one registry of several may keep a caller waiting who set no limit.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// A registry of 2.2.0 answers one request a second: closing gives it so long at least to hear of it.
 const OLD_REGISTRY_LINGER: Duration = Duration::from_secs(5);
 
@@ -86,7 +83,8 @@ impl RegistryClient {
         let mut options = options.clone();
         *options.registry_mut() = Default::default();
         if options.reconnect_interval_max_ms() == Options::default().reconnect_interval_max_ms() {
-            options.set_reconnect_interval_max_ms(LONGEST_RECONNECT_INTERVAL_MS.max(options.reconnect_interval_ms()))?;
+            options
+                .set_reconnect_interval_max_ms(LONGEST_RECONNECT_INTERVAL_MS.max(options.reconnect_interval_ms()))?;
         }
         let bell = Arc::new(Bell::new()?);
         let links = endpoints
@@ -243,14 +241,19 @@ impl RegistryClient {
                 return Ok(());
             }
             if found.len() == before {
-                return Err(Error::new(Status::Decode, "the registry tells of more, and not of what"));
+                return Err(Error::new(
+                    Status::Decode,
+                    "the registry tells of more, and not of what",
+                ));
             }
         }
     }
 
     /// Waits until a registry is connected.
     pub fn wait_connected(&self, deadline: Deadline) -> Result<()> {
-        self.shared.choose(&mut vec![false; self.shared.links.len()], deadline).map(drop)
+        self.shared
+            .choose(&mut vec![false; self.shared.links.len()], deadline)
+            .map(drop)
     }
 
     pub fn is_closed(&self) -> bool {
@@ -373,8 +376,8 @@ impl Shared {
             .compare_exchange(at, next, Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// Asks the current registry, and the others one after the other where it does not answer; each has its share of the
-    /// time. With `new`, only of registries that are of dividere 3.
+    /// Asks the current registry, and the others one after the other where it does not answer, until the time is over.
+    /// With `new`, only registries of dividere 3.
     fn ask<T>(
         &self,
         deadline: Deadline,
@@ -386,12 +389,12 @@ impl Shared {
             let at = self.choose(&mut tried, deadline)?;
             tried[at] = true;
             let untried = tried.iter().filter(|tried| !**tried).count() as u32;
-            let own = match deadline.remaining() {
-                None if untried == 0 && tried.len() == 1 => Deadline::Never,
-                None => Deadline::after(PATIENCE),
-                Some(left) => Deadline::after(left / (untried + 1)),
-            };
             let link = &self.links[at];
+            let own = match deadline.remaining() {
+                _ if tried.len() == 1 => deadline,
+                None => Deadline::after(link.patience()),
+                Some(left) => Deadline::after(link.patience().min(left / (untried + 1))),
+            };
             let known = match new {
                 true => link.find_out(own),
                 false => Ok(Kind::Unknown),
@@ -399,7 +402,10 @@ impl Shared {
             let answer = match known {
                 Ok(Kind::Old) => Err(Error::new(
                     Status::Unsupported,
-                    format!("'{}' is a registry of dividere 2.2.0, which cannot do it", link.endpoint),
+                    format!(
+                        "'{}' is a registry of dividere 2.2.0, which cannot do it",
+                        link.endpoint
+                    ),
                 )),
                 Ok(_) => attempt(at, link, own),
                 Err(error) => Err(error),
@@ -408,12 +414,12 @@ impl Shared {
             match answer {
                 Err(error) if error.status() == Status::Timeout => {
                     self.move_on_from(at);
-                    let over = deadline.is_over();
-                    if untried == 0 && deadline.remaining().is_none() {
-                        tried.fill(false);
-                    } else if untried == 0 || over {
+                    if deadline.is_over() || tried.len() == 1 {
                         let text = format!("no registry answered in time: {}", error.text());
                         return Err(Error::new(Status::Timeout, text));
+                    }
+                    if untried == 0 {
+                        tried.fill(false);
                     }
                 }
                 answered => {

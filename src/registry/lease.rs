@@ -172,7 +172,8 @@ mod tests {
                         while let Some((id, _)) = leases.take_over(start + ms(now)) {
                             over.push(id);
                         }
-                        let mut expected: Vec<u64> = plain.iter().filter(|(_, l)| l.1 <= now).map(|(id, _)| *id).collect();
+                        let mut expected: Vec<u64> =
+                            plain.iter().filter(|(_, l)| l.1 <= now).map(|(id, _)| *id).collect();
                         plain.retain(|_, lease| lease.1 > now);
                         over.sort_unstable();
                         expected.sort_unstable();

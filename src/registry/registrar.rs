@@ -113,7 +113,10 @@ impl Registrar {
         }
         let most = self.limits.max_metadata_bytes();
         if instance.metadata.len() as i64 > most {
-            let text = format!("metadata of {} bytes; at most {most} are taken", instance.metadata.len());
+            let text = format!(
+                "metadata of {} bytes; at most {most} are taken",
+                instance.metadata.len()
+            );
             return Err(Error::new(Status::Limit, text));
         }
         let lease = (instance.id != 0).then(|| (instance.id, instance.name.clone(), instance.lease_ms));
@@ -127,9 +130,16 @@ impl Registrar {
 
     fn check_lease(&self, instance: &Instance) -> Result<()> {
         if instance.id == 0 {
-            return Err(Error::new(Status::InvalidArgument, "an instance has another number than 0"));
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "an instance has another number than 0",
+            ));
         }
-        if let Some(name) = self.leases.name_of(instance.id).filter(|name| ***name != *instance.name) {
+        if let Some(name) = self
+            .leases
+            .name_of(instance.id)
+            .filter(|name| ***name != *instance.name)
+        {
             let text = format!("the instance's number is taken by one of '{name}'");
             return Err(Error::new(Status::InvalidArgument, text));
         }
@@ -149,7 +159,11 @@ impl Registrar {
     fn unregister(&mut self, request: &UnregisterService) -> Result<()> {
         let id = request.instance.unwrap_or(0);
         self.store.remove(&request.service_name, id)?;
-        if self.leases.name_of(id).is_some_and(|name| **name == *request.service_name) {
+        if self
+            .leases
+            .name_of(id)
+            .is_some_and(|name| **name == *request.service_name)
+        {
             self.leases.end(id);
         }
         Ok(())

@@ -84,7 +84,8 @@ impl RegistryServer {
                 .name("dividere-names".into())
                 .spawn(move || desk.run())
         });
-        let thread = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;
+        let thread =
+            spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;
         *lock(&server.thread) = Some(thread);
         Ok(server)
     }

@@ -13,7 +13,8 @@ use super::{role, soon, Process, LIMIT};
 pub fn fixed_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
-        let number = std::process::id() as u16 % 997 * 20 + NEXT.fetch_add(1, Ordering::Relaxed) % 20;
+        // Two each: a registry publishes on the port after that of its requests.
+        let number = std::process::id() as u16 % 997 * 20 + NEXT.fetch_add(2, Ordering::Relaxed) % 20;
         let port = 10_000 + number;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
             return port;
@@ -91,7 +92,10 @@ pub fn wait_for_instances(client: &RegistryClient, name: &str, count: usize) -> 
         if found.len() == count {
             return (found, start.elapsed());
         }
-        assert!(start.elapsed() < LIMIT, "{count} of '{name}' are wanted, there are {found:?}");
+        assert!(
+            start.elapsed() < LIMIT,
+            "{count} of '{name}' are wanted, there are {found:?}"
+        );
         // What others register can be seen only by asking now and then.
         std::thread::sleep(Duration::from_millis(2));
     }

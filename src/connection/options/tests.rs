@@ -62,7 +62,7 @@ fn defaults_are_the_promised_ones_and_valid_for_every_role() {
 
 /// How a number that was set by key is read back.
 fn read(options: &Options, key: OptionKey) -> Option<i64> {
-    let process = &options.process;
+    let (process, registry) = (&options.process, &options.registry);
     Some(match key {
         OptionKey::SendHighWaterMark => options.send_high_water_mark(),
         OptionKey::ReceiveHighWaterMark => options.receive_high_water_mark(),
@@ -87,6 +87,13 @@ fn read(options: &Options, key: OptionKey) -> Option<i64> {
         OptionKey::CurveAllowAny => i64::from(options.curve_allow_any()),
         OptionKey::IoThreads => i64::from(process.io_threads()),
         OptionKey::MaxSockets => i64::from(process.max_sockets()),
+        OptionKey::RegistryLeaseMs => registry.lease_ms(),
+        OptionKey::RegistryLeaseMinMs => registry.lease_min_ms(),
+        OptionKey::RegistryLeaseMaxMs => registry.lease_max_ms(),
+        OptionKey::RegistryMaxInstances => registry.max_instances(),
+        OptionKey::RegistryMaxInstancesPerName => registry.max_instances_per_name(),
+        OptionKey::RegistryMaxMetadataBytes => registry.max_metadata_bytes(),
+        OptionKey::RegistryMaxWatches => registry.max_watches(),
         _ => return None,
     })
 }
@@ -126,7 +133,7 @@ fn numbers_are_set_within_their_range_and_refused_beyond() {
         }
         text_of(options.set_bytes(key, b"1"));
     }
-    assert_eq!(numbers, 23);
+    assert_eq!(numbers, 30);
 }
 
 #[test]
@@ -331,4 +338,39 @@ fn malformed_keys_are_refused_by_name_and_secrets_are_not_shown() {
         .set_curve_client_secret_key(pair.secret)
         .expect("CURVE is built in");
     assert!(!format!("{options:?}").contains(&secret));
+}
+
+#[test]
+fn what_a_registry_tells_to_others_is_checked_where_it_is_set() {
+    let mut options = Options::new();
+    let endpoint = OptionKey::RegistryPublishEndpoint;
+    let host = OptionKey::RegistryAdvertise;
+    assert_eq!(options.set_string(endpoint, "tcp://127.0.0.1:*"), Ok(()));
+    assert_eq!(options.registry().publish_endpoint(), Some("tcp://127.0.0.1:*"));
+    assert!(text_of(options.set_string(endpoint, "nowhere")).contains("registry_publish_endpoint"));
+    for good in ["10.0.0.1", "[fe80::1]", "host.example"] {
+        assert_eq!(options.set_string(host, good), Ok(()), "{good}");
+        assert_eq!(options.registry().advertise(), Some(good));
+    }
+    for bad in [
+        "",
+        "*",
+        "a b",
+        "tcp://a",
+        "fe80::1",
+        "a:1",
+        "1.2.3.4;b",
+        &"h".repeat(256),
+    ] {
+        assert!(
+            text_of(options.set_string(host, bad)).contains("registry_advertise"),
+            "{bad}"
+        );
+    }
+    assert!(text_of(options.set_int(host, 1)).contains("text"));
+    assert!(text_of(options.set_bytes(endpoint, b"tcp://a:1")).contains("not bytes"));
+    // They mean nothing to a role that knows no names.
+    let text = text_of(options.validate(Role::Dealer));
+    assert!(text.contains("dealer"), "{text}");
+    assert_eq!(options.validate(Role::RegistryClient), Ok(()));
 }

@@ -21,12 +21,6 @@ use crate::registry::server::next_to;
 /// A lease is renewed so often in its time.
 const RENEWALS: u32 = 3;
 
-/// How long a registry of dividere 3 may take to answer before another one is asked.
-const ANSWER_LIMIT: Duration = Duration::from_secs(1);
-
-/// The same of one that may be of dividere 2.2.0.
-const OLD_ANSWER_LIMIT: Duration = Duration::from_secs(5);
-
 /// After a failure it does not try again before.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -135,7 +129,7 @@ impl Keeper<'_> {
         for ids in ids.chunks(LEASES_AT_ONCE) {
             let reply = self
                 .shared
-                .lease_at(link, ids, false, Deadline::after(ANSWER_LIMIT))
+                .lease_at(link, ids, false, Deadline::after(link.patience()))
                 .inspect_err(|error| self.failed(place, error))?;
             let unknown: std::collections::HashSet<u64> = reply.unknown.into_iter().collect();
             let mut registrations = lock(&self.shared.registrations);
@@ -163,10 +157,7 @@ impl Keeper<'_> {
             return Ok(());
         };
         let link = &self.shared.links[place.link];
-        let limit = match link.kind() {
-            Kind::New(_) => ANSWER_LIMIT,
-            _ => OLD_ANSWER_LIMIT,
-        };
+        let limit = link.patience();
         let there = self
             .shared
             .register_at(place.link, link, id, &what, Deadline::after(limit))

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::Endpoint;
@@ -37,6 +38,12 @@ impl Bell {
         self.ring.ring();
     }
 }
+
+/// How long a registry of dividere 3 may take to answer before another one is asked.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+
+/// The same of one that may be of dividere 2.2.0.
+const OLD_ANSWER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +123,14 @@ impl Link {
     /// An answer that came over this connection told who answers: none is 2.2.0.
     pub fn learn(&self, connection: u64, registry: Option<u64>) {
         *lock(&self.known) = (connection, registry.map_or(Kind::Old, Kind::New));
+    }
+
+    /// How long it may take to answer before another one is asked.
+    pub fn patience(&self) -> Duration {
+        match self.kind() {
+            Kind::New(_) => ANSWER_LIMIT,
+            _ => OLD_ANSWER_LIMIT,
+        }
     }
 
     /// As `kind`; asks where it is not known.

@@ -219,7 +219,9 @@ fn whoever_asks_for_too_much_is_refused_and_nothing_is_kept_of_it() {
 fn a_list_is_told_page_by_page_in_the_order_of_the_names() {
     let mut desk = desk();
     for (name, id) in [("x.b", 1), ("x.a", 2), ("x.a", 1 << 60), ("y", 4), ("x", 5)] {
-        desk.register(name, id).map(drop).unwrap_or_else(|error| panic!("{error}"));
+        desk.register(name, id)
+            .map(drop)
+            .unwrap_or_else(|error| panic!("{error}"));
     }
     let mut seen = Vec::new();
     let mut request = ListRequest {

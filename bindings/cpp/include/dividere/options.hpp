@@ -86,6 +86,23 @@ public:
     Options &max_sockets(std::int64_t sockets) { return set(DIVIDERE_OPTION_MAX_SOCKETS, sockets); }
     Options &thread_name_prefix(std::string_view prefix) { return set(DIVIDERE_OPTION_THREAD_NAME_PREFIX, prefix); }
 
+    /// Of name registries. Where RediscoverReq is published, and the host that registrations carry.
+    Options &registry_publish_endpoint(std::string_view endpoint) {
+        return set(DIVIDERE_OPTION_REGISTRY_PUBLISH_ENDPOINT, endpoint);
+    }
+    Options &registry_advertise(std::string_view host) { return set(DIVIDERE_OPTION_REGISTRY_ADVERTISE, host); }
+    Options &registry_lease(Timeout time) { return set(DIVIDERE_OPTION_REGISTRY_LEASE_MS, time); }
+    Options &registry_lease_min(Timeout time) { return set(DIVIDERE_OPTION_REGISTRY_LEASE_MIN_MS, time); }
+    Options &registry_lease_max(Timeout time) { return set(DIVIDERE_OPTION_REGISTRY_LEASE_MAX_MS, time); }
+    Options &registry_max_instances(std::int64_t count) { return set(DIVIDERE_OPTION_REGISTRY_MAX_INSTANCES, count); }
+    Options &registry_max_instances_per_name(std::int64_t count) {
+        return set(DIVIDERE_OPTION_REGISTRY_MAX_INSTANCES_PER_NAME, count);
+    }
+    Options &registry_max_metadata_bytes(std::int64_t bytes) {
+        return set(DIVIDERE_OPTION_REGISTRY_MAX_METADATA_BYTES, bytes);
+    }
+    Options &registry_max_watches(std::int64_t count) { return set(DIVIDERE_OPTION_REGISTRY_MAX_WATCHES, count); }
+
     /// Any option by its key.
     Result<void> try_set(Option key, std::int64_t value) {
         return detail::outcome(dividere_options_set_int(object(), static_cast<std::int32_t>(key), value));
