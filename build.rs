@@ -2,6 +2,7 @@
 //! sets the link arguments of the shared library.
 
 use std::error::Error;
+use std::path::Path;
 
 /// Every file whose messages we write or read, relative to `proto/`.
 const PROTO_FILES: [&str; 5] = [
@@ -30,7 +31,13 @@ fn link_arguments() -> Result<(), Box<dyn Error>> {
 
 fn generate_messages() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(PROTO_FILES, ["proto"])?;
-    prost_build::Config::new().enable_type_names().compile_fds(files)?;
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).open_files(PROTO_FILES)?;
+    // For the command, which shows our own messages as JSON.
+    let descriptors = Path::new(&std::env::var("OUT_DIR")?).join("messages.bin");
+    std::fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+    prost_build::Config::new()
+        .enable_type_names()
+        .compile_fds(compiler.file_descriptor_set())?;
     Ok(())
 }

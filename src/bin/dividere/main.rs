@@ -1,0 +1,114 @@
+//! The command `dividere`: runs, watches and talks to programs that use dividere, from a shell.
+
+mod call;
+mod completions;
+mod failure;
+mod input;
+mod keygen;
+mod messages;
+mod output;
+mod progress;
+mod proxy;
+mod publish;
+mod show;
+mod sockets;
+mod stop;
+mod subscribe;
+mod types;
+mod units;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use failure::Failure;
+
+/// Typed protobuf messages over ZeroMQ, from a shell
+#[derive(Parser, Debug)]
+#[command(name = "dividere", version, after_help = failure::EXIT_CODES, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Pub(publish::PubArgs),
+    Sub(subscribe::SubArgs),
+    Call(call::CallArgs),
+    Proxy(proxy::ProxyArgs),
+    Keygen(keygen::KeygenArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+fn main() -> ExitCode {
+    // Help goes to stdout, complaints about usage go to stderr: coloured only where both can show it.
+    let coloured = output::shows_colours(&io::stdout()) && output::shows_colours(&io::stderr());
+    let choice = if coloured {
+        ColorChoice::Always
+    } else {
+        ColorChoice::Never
+    };
+    let matches = match Cli::command().color(choice).try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return told_by_clap(&error),
+    };
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => return told_by_clap(&error),
+    };
+    match run(&cli.command) {
+        Ok(()) => ExitCode::from(failure::OK),
+        Err(failure) => {
+            if let Some(text) = failure.text() {
+                output::tell_failure(text);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    match command {
+        Command::Pub(args) => publish::run(args),
+        Command::Sub(args) => subscribe::run(args),
+        Command::Call(args) => call::run(args),
+        Command::Proxy(args) => proxy::run(args),
+        Command::Keygen(args) => keygen::run(args),
+        Command::Completions(args) => completions::run(args),
+    }
+}
+
+/// Help and version on stdout; a usage that makes no sense on stderr.
+fn told_by_clap(error: &clap::Error) -> ExitCode {
+    // A reader that is gone needs no help.
+    let _closed = error.print();
+    ExitCode::from(if error.use_stderr() {
+        failure::USAGE
+    } else {
+        failure::OK
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_of_every_command_go_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(
+                help.contains(&format!("dividere {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The command `dividere`, as the processes that a shell starts: what it prints, in which form, and what it ends with.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod process;
+
+mod asking;
+mod keys;
+mod passing;
+mod publishing;
+mod usage;
