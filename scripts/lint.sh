@@ -32,7 +32,7 @@ if [ "$fix" = yes ]; then
     check rustfmt cargo fmt --all
 else
     check rustfmt cargo fmt --all --check
-    check clippy cargo clippy --workspace --all-targets --locked -- -D warnings
+    check clippy cargo clippy --workspace --all-targets --features dividere/cli --locked -- -D warnings
 fi
 
 if lint_python=$(scripts/venv.sh lint scripts/lint-requirements.txt); then

@@ -128,6 +128,11 @@ impl Running {
         })
     }
 
+    /// The next line, where it comes within that time.
+    pub fn line_within(&mut self, time: Duration) -> Option<String> {
+        self.out.recv_timeout(time).ok()
+    }
+
     pub fn json(&mut self) -> serde_json::Value {
         let line = self.line();
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))

@@ -1,11 +1,12 @@
 //! `pub` and `sub`, between each other and with programs that use the library.
 
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use dividere::{Channel, Filter, Message, Options, Publisher, Subscriber};
 use serde_json::{json, Value};
 
-use crate::common::{address, bytes, soon, typed};
+use crate::common::{address, bytes, soon, typed, LIMIT};
 use crate::process::{command, file, run, run_with, words, Running};
 
 /// Serialised by hand: sensor "roof", celsius 21.5.
@@ -222,10 +223,19 @@ fn only_the_types_and_prefixes_asked_for_are_shown() {
         publisher.send(&mut typed(name, b"")).unwrap();
     }
     publisher.send(&mut bytes(b"naked")).unwrap();
-    publisher.send(&mut bytes(b"barefoot")).unwrap();
     assert_eq!(running.json()["type"], "a.B");
     assert_eq!(running.json()["type"], "c.D");
-    assert_eq!(running.json()["bytes"], "62617265666f6f74");
+    // Nobody tells when the subscription to a prefix has arrived: until it shows.
+    let deadline = Instant::now() + LIMIT;
+    let line = loop {
+        assert!(Instant::now() < deadline, "the prefix is not subscribed to");
+        publisher.send(&mut bytes(b"barefoot")).unwrap();
+        if let Some(line) = running.line_within(Duration::from_millis(50)) {
+            break line;
+        }
+    };
+    let shown: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(shown["bytes"], "62617265666f6f74");
 }
 
 #[test]

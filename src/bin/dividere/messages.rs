@@ -126,7 +126,7 @@ impl Source {
 
     fn read(&self, text: Vec<u8>) -> Result<Vec<u8>, Failure> {
         match (self.form, &self.type_name) {
-            (Form::Json, Some(name)) => self.types.from_json(name, &text),
+            (Form::Json, Some(name)) => self.types.read_json(name, &text),
             (Form::Json, None) => Err(Failure::usage("JSON needs the name of the message's type")),
             (Form::Bytes, _) => Ok(text),
             (Form::Hex, _) => from_hex(&text),

@@ -51,7 +51,7 @@ impl ShowArgs {
             defaults: self.defaults,
             proto_names: self.proto_names,
         };
-        match types.to_json(name, message.payload(), form) {
+        match types.write_json(name, message.payload(), form) {
             Some(Ok(json)) => Content::Json(harmless_json(&json)),
             Some(Err(error)) => Content::Payload(hex(message.payload()), Some(error)),
             None => Content::Payload(hex(message.payload()), None),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use dividere::connection::options::OptionKey;
-use dividere::{Channel, EventKind, Options, PublicKey, SecretKey};
+use dividere::{Channel, EventKind, Options, PublicKey, SecretKey, Status};
 
 use crate::failure::Failure;
 use crate::output::tell;
@@ -163,6 +163,9 @@ pub fn report(channel: &impl Channel, endpoints: &str) -> Result<(), Failure> {
         }
         *told = news;
     });
-    channel.events().set_callback(Some(callback))?;
-    Ok(())
+    match channel.events().set_callback(Some(callback)) {
+        // Ctrl-C was faster; the next call says so.
+        Err(error) if error.status() != Status::Closed => Err(error.into()),
+        _ => Ok(()),
+    }
 }

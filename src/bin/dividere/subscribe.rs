@@ -72,8 +72,7 @@ pub fn run(args: &SubArgs) -> Result<(), Failure> {
         true => Filter::All,
         false => Filter::Types(&names),
     };
-    let subscriber = Subscriber::new(&args.endpoint, filter, &options).map_err(Failure::of_arguments)?;
-    let subscriber = Arc::new(subscriber);
+    let subscriber = Arc::new(Subscriber::new(&args.endpoint, filter, &options).map_err(Failure::of_arguments)?);
     for prefix in &args.prefix {
         subscriber
             .subscribe_prefix(prefix.as_bytes())

@@ -69,7 +69,7 @@ impl Types {
     }
 
     /// The serialised message of this type that `json` describes.
-    pub fn from_json(&self, type_name: &str, json: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub fn read_json(&self, type_name: &str, json: &[u8]) -> Result<Vec<u8>, Failure> {
         let descriptor = self.find(type_name)?;
         let wrong = |error| Failure::failed(format!("the JSON is no {type_name}: {error}"));
         let mut reader = serde_json::Deserializer::from_slice(json);
@@ -79,7 +79,7 @@ impl Types {
     }
 
     /// The JSON of a serialised message; none where its type is not known here.
-    pub fn to_json(&self, type_name: &str, payload: &[u8], form: JsonForm) -> Option<Result<String, String>> {
+    pub fn write_json(&self, type_name: &str, payload: &[u8], form: JsonForm) -> Option<Result<String, String>> {
         let descriptor = self.pool.get_message_by_name(type_name)?;
         Some(json_of(descriptor, payload, form))
     }
