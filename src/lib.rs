@@ -29,6 +29,7 @@ pub use messaging::subscriber::{Filter, Subscriber};
 pub use registry::client::{RegistrationId, RegistryClient};
 pub use registry::instance::Instance;
 pub use registry::server::RegistryServer;
+pub use registry::watch::{Selection, Watch, WatchEvent, WatchEventKind};
 
 /// The samples of the README compile and run.
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 mod keeper;
 mod link;
+mod watching;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -18,10 +19,12 @@ use crate::connection::process::{generation, lock};
 use crate::error::{Error, Result, Status};
 use crate::proto::v1::{LeaseReply, LeaseRequest, ListReply, ListRequest};
 use crate::proto::{Ack, RegisterService, ServiceLookupRep, ServiceLookupReq, UnregisterService};
+use crate::registry::bell::Bell;
 use crate::registry::instance::{check_name, port, Instance};
 use crate::registry::server::random_id;
+use crate::registry::watch::{Selection, Watch, WatchInner};
 
-use link::{Bell, Kind, Link, Place};
+use link::{Kind, Link, Place};
 
 /// A registry of 2.2.0 answers one request a second: closing gives it so long at least to hear of it.
 const OLD_REGISTRY_LINGER: Duration = Duration::from_secs(5);
@@ -55,6 +58,7 @@ struct Shared {
     current: AtomicUsize,
     bell: Arc<Bell>,
     registrations: Mutex<BTreeMap<RegistrationId, Registration>>,
+    watches: Mutex<Vec<Arc<WatchInner>>>,
     closing: AtomicBool,
     keeper_ended: AtomicBool,
     options: Options,
@@ -98,6 +102,7 @@ impl RegistryClient {
                 current: AtomicUsize::new(0),
                 bell,
                 registrations: Mutex::default(),
+                watches: Mutex::default(),
                 closing: AtomicBool::new(false),
                 keeper_ended: AtomicBool::new(true),
                 lease_ms: settings.lease_ms() as u32,
@@ -189,6 +194,27 @@ impl RegistryClient {
         Ok(found)
     }
 
+    /// Follows what is registered. UNSUPPORTED where the registry that answers is of dividere 2.2.0; TIMEOUT where none
+    /// answers in time.
+    pub fn watch(&self, selection: Selection<'_>, deadline: Deadline) -> Result<Watch> {
+        match selection {
+            Selection::Name(name) => check_name(name)?,
+            Selection::Prefix(prefix) if prefix.is_empty() => {}
+            Selection::Prefix(prefix) => check_name(prefix)?,
+            Selection::All => {}
+        }
+        self.shared.ask(deadline, true, &mut |_, _, _| Ok(()))?;
+        let watch = Watch::new(random_id()?, selection, &self.shared.bell);
+        lock(&self.shared.watches).push(Arc::clone(&watch.inner));
+        self.require_keeper()?;
+        self.shared.bell.ring();
+        // Closed meanwhile, it would never end.
+        if let Err(error) = self.shared.check() {
+            watch.inner.end(error)?;
+        }
+        Ok(watch)
+    }
+
     /// The instances of `name`, and whether there are more than were told.
     fn ask_for(&self, name: &str, most: u32, deadline: Deadline) -> Result<(Vec<Instance>, bool)> {
         check_name(name)?;
@@ -268,6 +294,10 @@ impl RegistryClient {
             return Err(closed());
         }
         self.shared.bell.ring();
+        for watch in std::mem::take(&mut *lock(&self.shared.watches)) {
+            // It may have been refused before.
+            let _ended_already = watch.end(closed());
+        }
         let linger = Duration::from_millis(self.shared.options.linger_ms() as u64);
         // Not before the keeper has ended: it might register again what was released.
         let limit = Deadline::after(linger);

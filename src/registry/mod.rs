@@ -4,12 +4,15 @@
 //! Both speak with dividere 2.2.0, too (docs/architecture.md, "Names").
 
 pub mod address;
+mod bell;
 pub mod client;
 pub mod instance;
 mod lease;
 mod registrar;
 pub mod server;
 pub mod store;
+pub mod watch;
+mod watchers;
 
 /// Where a registry is found unless something else is said.
 pub const DEFAULT_PORT: u16 = 5000;

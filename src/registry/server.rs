@@ -20,6 +20,7 @@ use crate::messaging::channel::Channel;
 use crate::messaging::publisher::Publisher;
 use crate::registry::registrar::Registrar;
 use crate::registry::store::{Capacity, MemoryStore, Store};
+use crate::registry::watchers::Watchers;
 use crate::registry::DEFAULT_PORT;
 
 use desk::Desk;
@@ -72,8 +73,9 @@ impl RegistryServer {
         let publisher = Arc::new(Publisher::new(&publish, &options)?);
         // Last: from here on it is found.
         socket.attach(&[endpoint], DefaultSide::Bind)?;
+        let watchers = Watchers::new(limits.max_watches() as usize, store.revision());
         let registrar = Registrar::new(id, store, limits);
-        let desk = Desk::new(Arc::clone(&socket), Arc::clone(&publisher), registrar);
+        let desk = Desk::new(Arc::clone(&socket), Arc::clone(&publisher), registrar, watchers);
         let server = RegistryServer {
             socket,
             publisher,

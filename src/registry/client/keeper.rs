@@ -15,6 +15,7 @@ use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
 use crate::messaging::subscriber::{Filter, Subscriber};
 use crate::registry::client::link::{Kind, Place};
+use crate::registry::client::watching::Watching;
 use crate::registry::client::{Shared, LEASES_AT_ONCE};
 use crate::registry::server::next_to;
 
@@ -28,18 +29,19 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TURN: usize = 256;
 
 /// When nothing is to be done.
-const IDLE: Duration = Duration::from_secs(60);
+pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) fn run(shared: &Shared) {
     let mut keeper = Keeper {
         shared,
         renewed: Instant::now(),
         old: None,
+        watching: Watching::default(),
     };
     while shared.check().is_ok() {
         shared.bell.ring.quiet();
         let pause = keeper.step();
-        let fds = [shared.bell.ring.fd(), keeper.old_fd()];
+        let fds = [shared.bell.ring.fd(), keeper.old_fd(), keeper.watching.fd()];
         poll_readable(&fds, Deadline::after(pause).poll_ms());
     }
     drop(keeper);
@@ -52,20 +54,17 @@ struct Keeper<'a> {
     renewed: Instant,
     /// Hears when a registry of 2.2.0 wants everything to be registered again.
     old: Option<(Place, Subscriber)>,
+    watching: Watching,
 }
 
 impl Keeper<'_> {
     /// Does what is due. Returns how long nothing will be, unless the bell rings.
     fn step(&mut self) -> Duration {
         self.hear_old_registry();
-        match self.keep() {
-            Ok(pause) => pause,
-            Err(error) if matches!(error.status(), Status::Closed | Status::Forked) => Duration::ZERO,
-            Err(error) => {
-                log_line!(Warning, "registry", "cannot renew what is registered: {error}");
-                PAUSE
-            }
-        }
+        let kept = self.keep();
+        let watched = self.watching.step(self.shared);
+        let kept = pause_after(kept, "renew what is registered");
+        kept.min(pause_after(watched, "watch what is registered"))
     }
 
     fn keep(&mut self) -> Result<Duration> {
@@ -225,6 +224,17 @@ impl Keeper<'_> {
                     what.place = Some(NOWHERE);
                 }
             }
+        }
+    }
+}
+
+fn pause_after(outcome: Result<Duration>, what: &str) -> Duration {
+    match outcome {
+        Ok(pause) => pause,
+        Err(error) if matches!(error.status(), Status::Closed | Status::Forked) => Duration::ZERO,
+        Err(error) => {
+            log_line!(Warning, "registry", "cannot {what}: {error}");
+            PAUSE
         }
     }
 }

@@ -7,9 +7,7 @@ use std::time::Duration;
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::events::{Event, EventKind};
-use crate::connection::linux::EventFd;
 use crate::connection::options::Options;
-use crate::connection::peers::Signal;
 use crate::connection::process::lock;
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
@@ -17,27 +15,7 @@ use crate::messaging::message::Message;
 use crate::messaging::request::Request;
 use crate::proto::{ServiceLookupRep, ServiceLookupReq};
 use crate::registry::address;
-
-/// Rings when a registry connects, and when the client is told something: for who waits on a condition, and for the
-/// client's own thread.
-pub(super) struct Bell {
-    pub signal: Signal,
-    pub ring: EventFd,
-}
-
-impl Bell {
-    pub fn new() -> Result<Bell> {
-        Ok(Bell {
-            signal: Signal::default(),
-            ring: EventFd::new()?,
-        })
-    }
-
-    pub fn ring(&self) {
-        self.signal.notify();
-        self.ring.ring();
-    }
-}
+use crate::registry::bell::Bell;
 
 /// How long a registry of dividere 3 may take to answer before another one is asked.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);

@@ -11,12 +11,17 @@ use crate::error::{Error, Result, Status};
 use crate::messaging::message::Message;
 use crate::messaging::publisher::Publisher;
 use crate::messaging::reply::error_frame;
+use crate::proto::v1::{WatchEvents, WatchRequest};
 use crate::proto::RediscoverReq;
 use crate::registry::lease::LeaseClock;
 use crate::registry::registrar::Registrar;
+use crate::registry::watchers::{Sent, Watchers};
 
 /// Requests that are answered before the time is looked at again.
 const TURN: usize = 256;
+
+/// Messages to watchers before requests have their turn again.
+const TELLINGS: usize = 64;
 
 /// So long it waits at most for a request.
 const TICK: Duration = Duration::from_secs(1);
@@ -34,6 +39,7 @@ pub(super) struct Desk {
     socket: Arc<Socket>,
     publisher: Arc<Publisher>,
     registrar: Registrar,
+    watchers: Watchers,
     clock: LeaseClock,
     started: Instant,
     subscribers: usize,
@@ -44,12 +50,13 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub fn new(socket: Arc<Socket>, publisher: Arc<Publisher>, registrar: Registrar) -> Desk {
+    pub fn new(socket: Arc<Socket>, publisher: Arc<Publisher>, registrar: Registrar, watchers: Watchers) -> Desk {
         let now = Instant::now();
         Desk {
             socket,
             publisher,
             registrar,
+            watchers,
             clock: LeaseClock::new(now),
             started: now,
             subscribers: 0,
@@ -84,9 +91,10 @@ impl Desk {
                 Ok(count) => log_line!(Info, "registry", "{count} lease(s) ran out"),
                 Err(error) => log_line!(Error, "registry", "cannot take out what ran out: {error}"),
             }
+            self.tell_watchers(lease_time);
             self.tell_new_subscribers(now);
             planned = Duration::ZERO;
-            if drained {
+            if drained && !self.watchers.is_ready() {
                 planned = self.until_next(lease_time, now);
                 match self.socket.wait_readable(Deadline::after(planned)) {
                     Err(error) if error.status() == Status::Closed => return,
@@ -102,7 +110,8 @@ impl Desk {
             true => DISCOVERY_TICK,
             false => TICK,
         };
-        match self.registrar.leases.next() {
+        let next = [self.registrar.leases.next(), self.watchers.next()];
+        match next.into_iter().flatten().min() {
             // Not before it is over: rounded up.
             Some(at) => tick.min(at.saturating_duration_since(lease_time) + Duration::from_millis(1)),
             None => tick,
@@ -138,7 +147,12 @@ impl Desk {
         } else {
             let payload = std::mem::take(&mut self.frames[delimiter + 1]);
             self.request.received(payload, None);
-            self.answer(lease_time)
+            match self.answer(lease_time, delimiter) {
+                Ok(true) => Ok(()),
+                // What there is to tell comes later.
+                Ok(false) => return,
+                Err(error) => Err(error),
+            }
         };
         let payload = match answered {
             Ok(()) => Ok(std::mem::take(self.reply.frame_mut())),
@@ -153,19 +167,74 @@ impl Desk {
             Ok(()) => {}
             Err(error) if error.status() == Status::Unreachable => self.socket.counters.dropped_unrouted(),
             // Whoever does not read its answers loses them: nobody waits for it.
-            Err(error) if matches!(error.status(), Status::WouldBlock | Status::Timeout) => {
-                self.socket.counters.dropped_queue_full();
-            }
+            Err(error) if is_full(&error) => self.socket.counters.dropped_queue_full(),
             Err(error) => log_line!(Debug, "registry", "cannot answer a request: {error}"),
         }
     }
 
-    fn answer(&mut self, lease_time: Instant) -> Result<()> {
+    /// False where no answer belongs here.
+    fn answer(&mut self, lease_time: Instant, delimiter: usize) -> Result<bool> {
         if let Err(error) = self.request.decode() {
             self.socket.counters.decode_error();
             return Err(error);
         }
-        self.registrar.answer(&self.request, &mut self.reply, lease_time)
+        if self.request.type_name() != Some("dividere.v1.WatchRequest") {
+            return self
+                .registrar
+                .answer(&self.request, &mut self.reply, lease_time)
+                .map(|()| true);
+        }
+        let request: WatchRequest = self.request.get()?;
+        let route = self.frames[..=delimiter].iter().map(|frame| frame.bytes().to_vec());
+        let (watch, question) = (request.watch, request.question);
+        match self
+            .watchers
+            .request(route.collect(), request, self.registrar.id, lease_time)
+        {
+            Ok(()) => Ok(false),
+            Err(error) => {
+                let refused = crate::proto::v1::Error {
+                    name: error.status().name().to_owned(),
+                    code: error.status().code(),
+                    text: error.text().to_owned(),
+                };
+                self.reply.set(&WatchEvents {
+                    watch,
+                    question,
+                    registry: self.registrar.id,
+                    refused: Some(refused),
+                    ..WatchEvents::default()
+                })?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn tell_watchers(&mut self, lease_time: Instant) {
+        let (store, socket) = (&*self.registrar.store, &self.socket);
+        self.watchers.expire(lease_time);
+        self.watchers.notice(store);
+        let mut message = Message::new();
+        let mut send = |route: &[Vec<u8>], events: &WatchEvents| {
+            let sent = message.set(events).and_then(|()| {
+                let mut frames = Vec::with_capacity(route.len() + 1);
+                for part in route {
+                    frames.push(Frame::from_bytes(part)?);
+                }
+                frames.push(std::mem::take(message.frame_mut()));
+                socket.send_before(&mut frames, Deadline::Now)
+            });
+            match sent {
+                Ok(()) => Sent::Yes,
+                Err(error) if is_full(&error) => Sent::Full,
+                Err(error) => {
+                    log_line!(Debug, "registry", "a watcher is gone: {error}");
+                    Sent::Gone
+                }
+            }
+        };
+        let id = self.registrar.id;
+        self.watchers.tell(store, id, TELLINGS, lease_time, &mut send);
     }
 
     /// Services that knew the registry before it was started anew register again.
@@ -188,4 +257,8 @@ impl Desk {
             log_line!(Warning, "registry", "cannot tell services to register: {error}");
         }
     }
+}
+
+fn is_full(error: &Error) -> bool {
+    matches!(error.status(), Status::WouldBlock | Status::Timeout)
 }
