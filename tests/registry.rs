@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use common::registry::{
-    be_what_was_asked_for, client, client_with_lease, fixed_port, registry, registry_process, registry_with,
+    be_what_was_asked_for, client, client_with_lease, fill, fixed_port, registry, registry_process, registry_with,
     service_process, wait_for_instances,
 };
 use common::{endpoint, role, soon, Process, LIMIT, TRANSPORTS};
@@ -337,28 +337,7 @@ fn a_hundred_thousand_names_are_listed_completely_and_in_order() {
     let server = registry();
     let endpoint = server.endpoint().unwrap();
     const NAMES: usize = 100_000;
-    const CLIENTS: usize = 8;
-    // Without the clients' own threads, which this is not about: by hand, with a lease that lasts.
-    std::thread::scope(|scope| {
-        for part in 0..CLIENTS {
-            let endpoint = &endpoint;
-            scope.spawn(move || {
-                let request = Request::new(endpoint, &Options::default()).unwrap();
-                for number in (part..NAMES).step_by(CLIENTS) {
-                    let register = dividere::proto::RegisterService {
-                        service_name: format!("name-{number:06}"),
-                        server: "127.0.0.1".to_owned(),
-                        port: 1,
-                        instance: Some(number as u64 + 1),
-                        lease_ms: Some(3_600_000),
-                        metadata: None,
-                    };
-                    let ack: dividere::proto::Ack = request.call_as(&register, 20_000, 0).unwrap();
-                    assert!(ack.ok);
-                }
-            });
-        }
-    });
+    fill(&endpoint, NAMES);
     let client = client(&endpoint);
     let start = Instant::now();
     let all = client.list("", soon()).unwrap();

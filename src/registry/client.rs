@@ -199,9 +199,8 @@ impl RegistryClient {
     pub fn watch(&self, selection: Selection<'_>, deadline: Deadline) -> Result<Watch> {
         match selection {
             Selection::Name(name) => check_name(name)?,
-            Selection::Prefix(prefix) if prefix.is_empty() => {}
+            Selection::Prefix("") | Selection::All => {}
             Selection::Prefix(prefix) => check_name(prefix)?,
-            Selection::All => {}
         }
         self.shared.ask(deadline, true, &mut |_, _, _| Ok(()))?;
         let watch = Watch::new(random_id()?, selection, &self.shared.bell);

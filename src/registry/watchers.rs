@@ -90,6 +90,7 @@ impl Watchers {
         }
     }
 
+    #[cfg(test)]
     pub fn len(&self) -> usize {
         self.watchers.len()
     }
@@ -110,7 +111,9 @@ impl Watchers {
         let known = self.numbers.get(&key).copied();
         match (action, known) {
             (Action::End, known) => {
-                known.map(|number| self.forget(number));
+                if let Some(number) = known {
+                    self.forget(number);
+                }
                 return Ok(());
             }
             (Action::Renew, Some(number)) => {
@@ -182,7 +185,9 @@ impl Watchers {
     }
 
     fn forget(&mut self, number: u64) {
-        let Some(watcher) = self.watchers.remove(&number) else { return };
+        let Some(watcher) = self.watchers.remove(&number) else {
+            return;
+        };
         self.numbers.remove(&watcher.key);
         self.ready.remove(&number);
         let index = match watcher.prefix {
@@ -233,7 +238,8 @@ impl Watchers {
         let (by_name, by_prefix) = (&self.by_name, &self.by_prefix);
         let known = store.changes_after(self.passed_on, &mut |change| {
             let (name, revision) = (change.instance.name.as_str(), change.instance.revision);
-            let mut add = |those: Option<&BTreeSet<u64>>| due.extend(those.into_iter().flatten().map(|n| (*n, revision)));
+            let mut add =
+                |those: Option<&BTreeSet<u64>>| due.extend(those.into_iter().flatten().map(|n| (*n, revision)));
             add(by_name.get(name));
             if !by_prefix.is_empty() {
                 (0..=name.len().min(LONGEST_NAME))
@@ -247,7 +253,9 @@ impl Watchers {
             due = self.watchers.keys().map(|number| (*number, 0)).collect();
         }
         for (number, revision) in due {
-            let Some(watcher) = self.watchers.get_mut(&number) else { continue };
+            let Some(watcher) = self.watchers.get_mut(&number) else {
+                continue;
+            };
             // There was nothing for it up to here: it need not be looked for again.
             if !watcher.due && watcher.telling.is_none() && revision > 0 {
                 watcher.told = watcher.told.max(revision - 1);

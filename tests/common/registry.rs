@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use dividere::{Instance, Options, RegistryClient, RegistryServer};
+use dividere::proto::{Ack, RegisterService};
+use dividere::{Instance, Options, RegistryClient, RegistryServer, Request};
 
 use super::{role, soon, Process, LIMIT};
 
@@ -82,6 +83,30 @@ pub fn registry_process(test: &str, endpoint: &str) -> Process {
 
 pub fn service_process(test: &str, endpoints: &str, name: &str, lease_ms: u32) -> Process {
     Process::start(test, "service", &format!("{endpoints}|{name}|{lease_ms}"))
+}
+
+/// Registers so many names, `name-000000` and on, with numbers from 1 up: by hand, with leases that last.
+pub fn fill(endpoint: &str, names: usize) {
+    const CLIENTS: usize = 8;
+    std::thread::scope(|scope| {
+        for part in 0..CLIENTS {
+            scope.spawn(move || {
+                let request = Request::new(endpoint, &Options::default()).unwrap();
+                for number in (part..names).step_by(CLIENTS) {
+                    let register = RegisterService {
+                        service_name: format!("name-{number:06}"),
+                        server: "127.0.0.1".to_owned(),
+                        port: 1,
+                        instance: Some(number as u64 + 1),
+                        lease_ms: Some(3_600_000),
+                        metadata: None,
+                    };
+                    let ack: Ack = request.call_as(&register, 20_000, 0).unwrap();
+                    assert!(ack.ok);
+                }
+            });
+        }
+    });
 }
 
 /// Asks until there are so many instances of the name. Returns them, and how long that took.

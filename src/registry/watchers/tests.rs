@@ -73,7 +73,9 @@ impl World {
     }
 
     fn ask(&mut self, request: WatchRequest) {
-        self.watchers.request(route(), request, self.registry, self.now).unwrap();
+        self.watchers
+            .request(route(), request, self.registry, self.now)
+            .unwrap();
     }
 
     fn serve(&mut self, most: usize, mut sent: impl FnMut() -> Sent) {
@@ -92,7 +94,9 @@ impl World {
     /// The watcher takes in what came, and asks where it has to.
     fn read(&mut self, most: usize) {
         for _ in 0..most {
-            let Some(events) = self.to_watcher.pop_front() else { break };
+            let Some(events) = self.to_watcher.pop_front() else {
+                break;
+            };
             if self.state.take(events, self.now).unwrap() {
                 self.asked = false;
             }
