@@ -99,6 +99,31 @@ enum dividere_status {
 };
 
 /**
+ * One of the sockets of a broker.
+ */
+enum dividere_broker_side
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Where clients connect to.
+     */
+    DIVIDERE_BROKER_SIDE_FRONT = 1,
+    /**
+     * Where workers connect to.
+     */
+    DIVIDERE_BROKER_SIDE_BACK = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_broker_side dividere_broker_side;
+#else
+typedef int32_t dividere_broker_side;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What happened. Over inproc there are no events.
  */
 enum dividere_event
@@ -425,6 +450,28 @@ enum dividere_option
      * reaches the registry.
      */
     DIVIDERE_OPTION_REGISTRY_ADVERTISE = 208,
+    /**
+     * Number, milliseconds: how often a broker asks its workers whether they are there; one that is silent for
+     * twice that is dead. Of workers, too. 3000 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_HEARTBEAT_MS = 300,
+    /**
+     * Number, milliseconds: how long a worker that cannot answer while it works (of dividere 2.2.0) keeps a
+     * request. Of brokers. 60000 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_BUSY_LIMIT_MS = 301,
+    /**
+     * Number: requests that wait at a broker for a worker; beyond it they are refused as BUSY. 10000 unless set.
+     */
+    DIVIDERE_OPTION_BROKER_QUEUE_LIMIT = 302,
+    /**
+     * Number, bytes: what a broker keeps of requests, those in work included. 268435456 unless set.
+     */
+    DIVIDERE_OPTION_BROKER_QUEUE_BYTES = 303,
+    /**
+     * Number: requests that a worker has at once, 1 to 1024. 1 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_CAPACITY = 304,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -827,6 +874,91 @@ typedef struct dividere_proxy_t {
      */
     uint64_t id;
 } dividere_proxy_t;
+
+/**
+ * Hands the requests of clients to workers, from its making to its close, on a thread of its own. A request goes to
+ * the worker that has the least to do and has been idle for longest, waits where none is free, and is answered once.
+ * Compatible with clients and workers of dividere 2.2.0.
+ */
+typedef struct dividere_broker_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_broker_t;
+
+/**
+ * How a broker stands, and what it counted since it was made; exact at one moment.
+ */
+typedef struct dividere_broker_statistics_t {
+    /**
+     * Workers that are there.
+     */
+    uint64_t workers;
+    /**
+     * Of these, those that have nothing to do.
+     */
+    uint64_t idle_workers;
+    /**
+     * Requests that wait for a worker.
+     */
+    uint64_t queued;
+    /**
+     * Requests that a worker has.
+     */
+    uint64_t working;
+    /**
+     * Requests that a worker answered.
+     */
+    uint64_t served;
+    /**
+     * Times that a request was handed to another worker, because the one before did not answer.
+     */
+    uint64_t retried;
+    /**
+     * Requests that found the queue full.
+     */
+    uint64_t refused;
+    /**
+     * Requests that were lost with their worker, or kept by it for too long, and not handed to another.
+     */
+    uint64_t failed;
+    /**
+     * Requests that nobody waited for any more when their turn came.
+     */
+    uint64_t expired;
+    /**
+     * Answers that nobody waited for any more: of a worker that was given up, or a second one.
+     */
+    uint64_t late;
+    /**
+     * For counters to come; 0.
+     */
+    uint64_t reserved[6];
+} dividere_broker_statistics_t;
+
+/**
+ * Serves what brokers hand it: as many requests at once, from each broker, as DIVIDERE_OPTION_WORKER_CAPACITY says. A
+ * thread of its own answers the brokers, also while all handlers work, and announces the worker again when a broker
+ * comes back.
+ */
+typedef struct dividere_worker_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_worker_t;
+
+/**
+ * Serves one request. Both messages are lent for the call: what is prepared in `reply` is the answer; or `request` is
+ * answered by dividere_message_reply, at once or later by a clone. Returns OK, or what went wrong, which the asker is
+ * told, with the last error of this thread (see dividere_fail). A request that is no envelope comes as bytes. Runs on
+ * several threads at once where the capacity is more than 1; may call anything, closing the worker included.
+ */
+typedef dividere_status_t (*dividere_worker_handler_t)(void *context,
+                                                       struct dividere_worker_t worker,
+                                                       struct dividere_message_t *request,
+                                                       struct dividere_message_t *reply);
 
 #ifdef __cplusplus
 extern "C" {
@@ -1387,6 +1519,7 @@ struct dividere_socket_t dividere_request_socket(struct dividere_request_t reque
  * Sends `message` to the next endpoint that is connected and waits for its reply for `timeout_ms`
  * milliseconds; where none comes, sends again, to the next endpoint, up to `retries` times: so it takes at
  * most (retries + 1) timeouts, and a request may be served more than once. Several threads may call at once.
+ * A broker on the way (see dividere_broker_t) is told the timeout, and by retries that it may repeat the request.
  * `message` is empty afterwards, on success only; the two messages are different objects.
  *
  * TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a
@@ -1702,6 +1835,117 @@ dividere_status_t dividere_proxy_event_recv(struct dividere_proxy_t proxy,
                                             int32_t side,
                                             struct dividere_event_t *event,
                                             int64_t timeout_ms);
+
+/**
+ * Makes a broker that binds to the endpoints of its front end, for clients, and of its back end, for workers, each a
+ * comma-separated list (">" in front connects). NULL options are the defaults; they are for both its sockets. Fails
+ * as dividere_publisher_new.
+ *
+ * Its client is a request (dividere_request_call): with retries a request may be repeated, and is handed to another
+ * worker where the first one dies. The call returns BUSY where the queue is full, and UNREACHABLE where the worker is
+ * gone and the request may not be repeated: whether it was served is not known then.
+ */
+dividere_status_t dividere_broker_new(const char *front,
+                                      const char *back,
+                                      const struct dividere_options_t *options,
+                                      struct dividere_broker_t *broker);
+
+/**
+ * Stops a broker, within 50 ms, and closes its sockets: their addresses are free again when this returns. Requests
+ * that wait for a worker, or for its answer, are answered with UNREACHABLE.
+ */
+dividere_status_t dividere_broker_close(struct dividere_broker_t broker);
+
+/**
+ * How it stands now.
+ */
+dividere_status_t dividere_broker_statistics(struct dividere_broker_t broker,
+                                             struct dividere_broker_statistics_t *statistics);
+
+/**
+ * Waits until `count` workers are there. TIMEOUT, or WOULD_BLOCK where the timeout is 0, while they are fewer.
+ */
+dividere_status_t dividere_broker_wait_workers(struct dividere_broker_t broker,
+                                               uint64_t count,
+                                               int64_t timeout_ms);
+
+/**
+ * The endpoint that a side (DIVIDERE_BROKER_SIDE_FRONT or ..._BACK) is bound to, the last one where there are several;
+ * into `buffer` of `size` bytes, its whole length into `length`, which may be NULL. NOT_FOUND where it is bound to
+ * none.
+ */
+dividere_status_t dividere_broker_last_endpoint(struct dividere_broker_t broker,
+                                                int32_t side,
+                                                char *buffer,
+                                                size_t size,
+                                                size_t *length);
+
+/**
+ * What the connections of a side counted so far.
+ */
+dividere_status_t dividere_broker_side_statistics(struct dividere_broker_t broker,
+                                                  int32_t side,
+                                                  struct dividere_statistics_t *statistics);
+
+/**
+ * Takes the oldest event of a side's connections, or waits for one. The last 1024 are kept.
+ */
+dividere_status_t dividere_broker_event_recv(struct dividere_broker_t broker,
+                                             int32_t side,
+                                             struct dividere_event_t *event,
+                                             int64_t timeout_ms);
+
+/**
+ * Makes a worker, which connects to each of the comma-separated endpoints ("@" in front binds), the back end of a
+ * broker each. NULL options are the defaults; its name is a random UUID unless the option identity says otherwise.
+ * Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_worker_new(const char *endpoints,
+                                      const struct dividere_options_t *options,
+                                      struct dividere_worker_t *worker);
+
+/**
+ * Closes a worker at once: blocked calls return CLOSED, and what it has not answered is lost with it, which a broker
+ * notices and makes up for. Waits for handlers under way, at most for 10 s (then TIMEOUT); in a handler it does not.
+ */
+dividere_status_t dividere_worker_close(struct dividere_worker_t worker);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed. A reactor does not take it.
+ */
+struct dividere_socket_t dividere_worker_socket(struct dividere_worker_t worker);
+
+/**
+ * Calls `handler` for each request from now on, on as many threads as the worker has capacity. STATE where it has a
+ * handler already.
+ */
+dividere_status_t dividere_worker_serve(struct dividere_worker_t worker,
+                                        dividere_worker_handler_t handler,
+                                        void *context,
+                                        dividere_destructor_t destructor);
+
+/**
+ * Receives the next request, to be answered by dividere_message_reply, at any time and from any thread. One that is no
+ * envelope is answered with an error at once, and comes back as DECODE with its bytes in the message.
+ */
+dividere_status_t dividere_worker_recv(struct dividere_worker_t worker,
+                                       struct dividere_message_t *message,
+                                       int64_t timeout_ms);
+
+/**
+ * Receives the next request as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_worker_recv_bytes(struct dividere_worker_t worker,
+                                             struct dividere_message_t *message,
+                                             int64_t timeout_ms);
+
+/**
+ * Takes no more requests, tells the brokers so, waits until those that the worker has are answered, and closes it.
+ * TIMEOUT where that takes longer: it is closed all the same. Not to be called in a handler, whose request it would
+ * wait for.
+ */
+dividere_status_t dividere_worker_stop(struct dividere_worker_t worker,
+                                       int64_t timeout_ms);
 
 #ifdef __cplusplus
 }  // extern "C"

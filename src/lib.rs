@@ -16,6 +16,7 @@ pub use connection::process::{configure, shutdown};
 pub use connection::proxy::{Proxy, ProxyKind};
 pub use connection::stats::Statistics;
 pub use error::{Error, Result, Status};
+pub use messaging::balancing::{Broker, BrokerSide, BrokerStatistics, Worker, WorkerHandler};
 pub use messaging::channel::{recv_many, send_many, Channel};
 pub use messaging::dealer::Dealer;
 pub use messaging::envelope;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::keys::{PublicKey, SecretKey, KEY_BYTES};
 use crate::error::{Error, Result, Status};
 
+mod balancing;
 mod by_key;
 mod curve;
 mod full_queue;
@@ -16,6 +17,7 @@ mod process;
 mod registry;
 mod role;
 
+pub use balancing::BalancingOptions;
 use curve::CurveOptions;
 pub use full_queue::FullQueue;
 pub use key::OptionKey;
@@ -64,6 +66,7 @@ pub struct Options {
     curve: CurveOptions,
     process: ProcessOptions,
     registry: RegistryOptions,
+    balancing: BalancingOptions,
 }
 
 impl Default for Options {
@@ -93,6 +96,7 @@ impl Default for Options {
             curve: CurveOptions::default(),
             process: ProcessOptions::default(),
             registry: RegistryOptions::default(),
+            balancing: BalancingOptions::default(),
         }
     }
 }
@@ -330,6 +334,7 @@ impl Options {
             let text = format!("only a subscriber can keep the latest message, not a {role}");
             return Err(OptionKey::KeepLatest.refuse(text));
         }
+        self.balancing.validate(role)?;
         self.validate_keepalive()?;
         self.curve.validate()
     }
@@ -361,6 +366,16 @@ impl Options {
     /// What belongs to name registries, to be changed.
     pub fn registry_mut(&mut self) -> &mut RegistryOptions {
         &mut self.registry
+    }
+
+    /// What belongs to brokers and workers.
+    pub fn balancing(&self) -> &BalancingOptions {
+        &self.balancing
+    }
+
+    /// What belongs to brokers and workers, to be changed.
+    pub fn balancing_mut(&mut self) -> &mut BalancingOptions {
+        &mut self.balancing
     }
 
     fn validate_keepalive(&self) -> Result<()> {

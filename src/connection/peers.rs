@@ -2,11 +2,12 @@
 //! bound to. Written by the service thread from libzmq's events, waited for by anyone.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Instant;
 
 use crate::connection::clock::Deadline;
+use crate::connection::linux::EventFd;
 use crate::connection::process::lock;
 use crate::error::{Error, Result, Status};
 
@@ -125,7 +126,9 @@ pub(crate) struct Peers {
     table: Mutex<Table>,
     changed: Condvar,
     count: AtomicUsize,
+    arrivals: AtomicU64,
     also_tell: OnceLock<Arc<Signal>>,
+    also_ring: OnceLock<Arc<EventFd>>,
 }
 
 impl Peers {
@@ -134,17 +137,27 @@ impl Peers {
         self.count.load(Ordering::Acquire)
     }
 
+    /// How often a peer came, or came back. It has grown before whoever `ring`s is rung.
+    pub fn arrivals(&self) -> u64 {
+        self.arrivals.load(Ordering::Acquire)
+    }
+
     fn update<T>(&self, f: impl FnOnce(&mut Table) -> T) -> T {
         let mut table = lock(&self.table);
         let result = f(&mut table);
         let up = table.links.values().filter(|link| link.up).count();
         let accepted: u32 = table.accepted.values().sum();
-        self.count
-            .store(up + accepted as usize + table.inproc_peers, Ordering::Release);
+        let count = up + accepted as usize + table.inproc_peers;
+        if count > self.count.swap(count, Ordering::AcqRel) {
+            self.arrivals.fetch_add(1, Ordering::AcqRel);
+        }
         drop(table);
         self.changed.notify_all();
         if let Some(signal) = self.also_tell.get() {
             signal.notify();
+        }
+        if let Some(ring) = self.also_ring.get() {
+            ring.ring();
         }
         result
     }
@@ -152,6 +165,11 @@ impl Peers {
     /// Notifies `signal` of every change, too.
     pub fn tell(&self, signal: &Arc<Signal>) {
         let _only_once = self.also_tell.set(Arc::clone(signal));
+    }
+
+    /// Rings `ring` at every change, too, and at the end.
+    pub fn ring(&self, ring: &Arc<EventFd>) {
+        let _only_once = self.also_ring.set(Arc::clone(ring));
     }
 
     pub fn close(&self) {

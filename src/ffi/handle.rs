@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::connection::log::log_line;
 use crate::connection::proxy::Proxy;
 use crate::error::{Error, Result, Status};
+use crate::messaging::balancing::{Broker, Worker};
 use crate::messaging::channel::Channel;
 use crate::messaging::dealer::Dealer;
 use crate::messaging::publisher::Publisher;
@@ -71,6 +72,8 @@ kinds! {
     Dealer = 5, "dealer";
     Reactor = 6, "reactor";
     Proxy = 7, "proxy";
+    Broker = 8, "broker";
+    Worker = 9, "worker";
 }
 
 impl Object {
@@ -82,7 +85,8 @@ impl Object {
             Object::Request(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Response(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Dealer(role) => Arc::clone(role) as Arc<dyn Channel>,
-            Object::Reactor(_) | Object::Proxy(_) => return None,
+            Object::Worker(role) => Arc::clone(role) as Arc<dyn Channel>,
+            Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
         })
     }
 
@@ -93,7 +97,8 @@ impl Object {
             Object::Request(role) => role.as_ref(),
             Object::Response(role) => role.as_ref(),
             Object::Dealer(role) => role.as_ref(),
-            Object::Reactor(_) | Object::Proxy(_) => return None,
+            Object::Worker(role) => role.as_ref(),
+            Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
         })
     }
 
@@ -106,6 +111,8 @@ impl Object {
             Object::Dealer(role) => role.close(),
             Object::Reactor(reactor) => reactor.close(),
             Object::Proxy(proxy) => proxy.close(),
+            Object::Broker(broker) => broker.close(),
+            Object::Worker(role) => role.close(),
         }
     }
 }

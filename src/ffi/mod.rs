@@ -64,3 +64,6 @@ pub mod poll;
 pub mod reactor;
 
 pub mod proxy;
+
+pub mod broker;
+pub mod worker;

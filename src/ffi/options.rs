@@ -109,6 +109,18 @@ pub enum dividere_option {
     /// Text: the host name or address under which a client registers its services. Unless set the one that
     /// reaches the registry.
     RegistryAdvertise = 208,
+    /// Number, milliseconds: how often a broker asks its workers whether they are there; one that is silent for
+    /// twice that is dead. Of workers, too. 3000 unless set.
+    WorkerHeartbeatMs = 300,
+    /// Number, milliseconds: how long a worker that cannot answer while it works (of dividere 2.2.0) keeps a
+    /// request. Of brokers. 60000 unless set.
+    WorkerBusyLimitMs = 301,
+    /// Number: requests that wait at a broker for a worker; beyond it they are refused as BUSY. 10000 unless set.
+    BrokerQueueLimit = 302,
+    /// Number, bytes: what a broker keeps of requests, those in work included. 268435456 unless set.
+    BrokerQueueBytes = 303,
+    /// Number: requests that a worker has at once, 1 to 1024. 1 unless set.
+    WorkerCapacity = 304,
 }
 
 /// What a full queue does: values of DIVIDERE_OPTION_FULL_QUEUE.

@@ -66,7 +66,7 @@ impl Dealer {
 }
 
 /// Version 4, from the system's random numbers.
-fn random_uuid() -> Result<String> {
+pub(crate) fn random_uuid() -> Result<String> {
     let mut bytes = [0u8; 16];
     crate::connection::keys::random_bytes(&mut bytes)?;
     bytes[6] = bytes[6] & 0x0f | 0x40;

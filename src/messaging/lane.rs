@@ -10,6 +10,7 @@ use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::process::lock;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
+use crate::messaging::terms::{self, Terms};
 
 pub(crate) struct Lane {
     pub socket: Arc<Socket>,
@@ -45,14 +46,10 @@ impl Lane {
         self.socket.peers.count() > 0
     }
 
-    /// Sends `[number]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
-    pub fn send(&self, number: u64, body: &mut Frame, deadline: Deadline) -> Result<()> {
+    /// Sends `[number and terms]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
+    pub fn send(&self, number: u64, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<()> {
         lock(&self.inbox).waiting.insert(number);
-        let mut frames = [
-            Frame::from_bytes(&number.to_be_bytes())?,
-            Frame::new(),
-            std::mem::take(body),
-        ];
+        let mut frames = [terms.frame(number)?, Frame::new(), std::mem::take(body)];
         let sent = self.socket.send_before(&mut frames, deadline);
         if sent.is_err() {
             *body = std::mem::take(&mut frames[2]);
@@ -163,13 +160,10 @@ impl Lane {
         }
     }
 
-    /// One reply, or none where it was malformed: `[number]['']['body']`.
+    /// One reply, or none where it was malformed: `[number and terms]['']['body']`.
     fn receive(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
         self.socket.recv(frames, deadline)?;
-        let number = frames
-            .first()
-            .and_then(|f| f.bytes().try_into().ok())
-            .map(u64::from_be_bytes);
+        let number = frames.first().and_then(|frame| terms::number_in(frame.bytes()));
         Ok(match (number, frames.len()) {
             (Some(number), 3) if frames[1].is_empty() => frames.pop().map(|body| (number, body)),
             _ => {

@@ -1,5 +1,6 @@
 //! What is said: typed messages, the roles that exchange them, and the reactor.
 
+pub mod balancing;
 pub mod channel;
 pub mod dealer;
 pub mod envelope;
@@ -12,3 +13,4 @@ pub(crate) mod reply;
 pub mod request;
 pub mod response;
 pub mod subscriber;
+pub(crate) mod terms;

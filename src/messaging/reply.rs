@@ -1,11 +1,12 @@
 //! The way back of a request: answered exactly once, by whoever holds the message, from any thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
 use crate::connection::log::log_line;
+use crate::connection::process::lock;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
 use crate::messaging::envelope::TypeName;
@@ -23,7 +24,12 @@ struct Slot {
     answered: AtomicBool,
     /// Nobody is left who could answer: the asker gets an error instead of waiting for ever.
     owes_an_answer: AtomicBool,
+    /// Called once it was answered, or given up.
+    done: Mutex<Option<Done>>,
 }
+
+/// What is to be done once a request was answered, or given up.
+pub(crate) type Done = Box<dyn FnOnce() + Send>;
 
 impl Origin {
     /// `route` goes in front of the reply as it is, delimiter included.
@@ -33,7 +39,15 @@ impl Origin {
             route,
             answered: AtomicBool::new(false),
             owes_an_answer: AtomicBool::new(owes_an_answer),
+            done: Mutex::new(None),
         }))
+    }
+
+    /// As `new`, of a request whose receiver wants to know when it was answered, or given up. It owes an answer.
+    pub fn followed(socket: &Arc<Socket>, route: Vec<Frame>, done: Done) -> Origin {
+        let origin = Origin::new(socket, route, true);
+        *lock(&origin.0.done) = Some(done);
+        origin
     }
 
     pub fn route(&self) -> &[Frame] {
@@ -82,6 +96,7 @@ impl Slot {
         {
             self.answered.store(true, Ordering::Release);
             self.socket.counters.dropped_queue_full();
+            self.finish();
         }
         refused
     }
@@ -93,12 +108,27 @@ impl Slot {
         }
         let sent = self.send(payload, limit);
         match &sent {
-            Err(e) if e.status() == Status::Unreachable => self.socket.counters.dropped_unrouted(),
+            Err(e) if e.status() == Status::Unreachable => {
+                self.socket.counters.dropped_unrouted();
+                self.finish();
+            }
             // It can be tried again.
             Err(_) => self.answered.store(false, Ordering::Release),
-            Ok(()) => {}
+            Ok(()) => self.finish(),
         }
         sent
+    }
+
+    /// The answer was sent, or there will be none.
+    fn finish(&self) {
+        if !self.socket.process().is_current() {
+            // The parent's, and its locks are, too.
+            return;
+        }
+        let done = lock(&self.done).take();
+        if let Some(done) = done {
+            done();
+        }
     }
 
     fn send(&self, payload: &mut Frame, limit: Deadline) -> Result<()> {
@@ -119,6 +149,13 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        self.refuse_unanswered();
+        self.finish();
+    }
+}
+
+impl Slot {
+    fn refuse_unanswered(&mut self) {
         if *self.answered.get_mut() || !*self.owes_an_answer.get_mut() || self.socket.is_closed() {
             return;
         }

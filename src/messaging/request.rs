@@ -19,6 +19,7 @@ use crate::messaging::dealer::closed;
 use crate::messaging::lane::Lane;
 use crate::messaging::message::Message;
 use crate::messaging::reply::{error_in, ERROR_TYPE};
+use crate::messaging::terms::Terms;
 
 /// One request. May be used from any thread; several calls run side by side. Dropping it closes it.
 ///
@@ -90,7 +91,8 @@ impl Request {
 
     /// Sends `request` to the next endpoint and waits for its reply for `timeout` ms; where none comes, sends again to
     /// the next endpoint, `retries` times. So it takes at most (retries + 1) timeouts. A request may therefore be
-    /// served more than once: with retries only what may be repeated.
+    /// served more than once: with retries only what may be repeated. A broker on the way is told both: that it may hand
+    /// the request to another worker where the first one dies, and how long somebody waits for the reply.
     ///
     /// TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a handler
     /// failed) and text. `request` is emptied on success; `reply` may be the same kind of message again and again.
@@ -100,7 +102,8 @@ impl Request {
         let mut attempt = 0;
         loop {
             let mut body = request.frame_mut().share()?;
-            match self.attempt(&mut body, Deadline::from_ms(timeout_ms)) {
+            let terms = Terms::new(retries > 0, timeout_ms);
+            match self.attempt(terms, &mut body, Deadline::from_ms(timeout_ms)) {
                 Ok(frame) => {
                     reply.received(frame, None);
                     request.clear();
@@ -147,8 +150,8 @@ impl Request {
         }
     }
 
-    fn attempt(&self, body: &mut Frame, deadline: Deadline) -> Result<Frame> {
-        let (at, number) = self.begin(body, deadline)?;
+    fn attempt(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<Frame> {
+        let (at, number) = self.begin(terms, body, deadline)?;
         let reply = self.lanes[at].recv(number, deadline);
         if reply.is_err() {
             self.lanes[at].forget(number);
@@ -157,10 +160,10 @@ impl Request {
     }
 
     /// Sends to the next lane that is up, waiting for one.
-    fn begin(&self, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64)> {
+    fn begin(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let at = self.lane_that_is_up(deadline)?;
-        self.lanes[at].send(number, body, deadline)?;
+        self.lanes[at].send(number, terms, body, deadline)?;
         Ok((at, number))
     }
 
@@ -281,7 +284,11 @@ impl Channel for Request {
             }
             *outstanding = Outstanding::Sending;
         }
-        let sent = self.begin(message.frame_mut(), Deadline::from_ms(self.send_timeout_ms));
+        let sent = self.begin(
+            Terms::NONE,
+            message.frame_mut(),
+            Deadline::from_ms(self.send_timeout_ms),
+        );
         *lock(&self.outstanding) = match &sent {
             Ok((at, number)) => Outstanding::Sent(*at, *number),
             Err(_) => Outstanding::Nothing,

@@ -42,6 +42,11 @@ impl Options {
             OptionKey::RegistryMaxInstancesPerName => self.registry.set_max_instances_per_name(value)?,
             OptionKey::RegistryMaxMetadataBytes => self.registry.set_max_metadata_bytes(value)?,
             OptionKey::RegistryMaxWatches => self.registry.set_max_watches(value)?,
+            OptionKey::WorkerHeartbeatMs => self.balancing.set_heartbeat_ms(value)?,
+            OptionKey::WorkerBusyLimitMs => self.balancing.set_busy_limit_ms(value)?,
+            OptionKey::BrokerQueueLimit => self.balancing.set_queue_limit(value)?,
+            OptionKey::BrokerQueueBytes => self.balancing.set_queue_bytes(value)?,
+            OptionKey::WorkerCapacity => self.balancing.set_capacity(value)?,
             OptionKey::RegistryPublishEndpoint
             | OptionKey::RegistryAdvertise
             | OptionKey::Identity

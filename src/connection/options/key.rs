@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use crate::error::{Error, Result, Status};
 
 /// Which option. The numbers stand for good; those from 100 belong to the process, those from 200 to name
-/// registries.
+/// registries, those from 300 to load balancing.
 #[repr(i32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum OptionKey {
@@ -90,6 +90,18 @@ pub enum OptionKey {
     /// Text: the host name or address under which a client registers its services. Unless set the one that
     /// reaches the registry.
     RegistryAdvertise = 208,
+    /// Number, milliseconds: how often a broker asks its workers whether they are there; one that is silent for twice
+    /// that is dead. Also of workers. 3000 unless set.
+    WorkerHeartbeatMs = 300,
+    /// Number, milliseconds: how long a worker that cannot answer while it works, as in dividere 2.2.0, keeps a
+    /// request. 60000 unless set.
+    WorkerBusyLimitMs = 301,
+    /// Number: requests that wait at a broker for a worker; beyond it they are refused. 10000 unless set.
+    BrokerQueueLimit = 302,
+    /// Number, bytes: what a broker keeps of requests, those in work included. 268435456 unless set.
+    BrokerQueueBytes = 303,
+    /// Number: requests that a worker has in hand at once. 1 unless set.
+    WorkerCapacity = 304,
 }
 
 /// Queues count in 32 bits.
@@ -104,13 +116,16 @@ const LONGEST_LEASE_MS: i64 = 86_400_000;
 /// Where more is to be told, it is better told by the service itself.
 const MOST_METADATA_BYTES: i64 = 65_536;
 
+/// What one worker may have in hand.
+const MOST_IN_HAND: i64 = 1024;
+
 /// What Linux allows for TCP keepalive.
 const KEEPALIVE_S: i64 = 32_767;
 const KEEPALIVE_COUNT: i64 = 127;
 
 impl OptionKey {
     /// Every key, in the order of the numbers.
-    pub const ALL: [OptionKey; 39] = [
+    pub const ALL: [OptionKey; 44] = [
         OptionKey::SendHighWaterMark,
         OptionKey::ReceiveHighWaterMark,
         OptionKey::LingerMs,
@@ -150,6 +165,11 @@ impl OptionKey {
         OptionKey::RegistryMaxMetadataBytes,
         OptionKey::RegistryMaxWatches,
         OptionKey::RegistryAdvertise,
+        OptionKey::WorkerHeartbeatMs,
+        OptionKey::WorkerBusyLimitMs,
+        OptionKey::BrokerQueueLimit,
+        OptionKey::BrokerQueueBytes,
+        OptionKey::WorkerCapacity,
     ];
 
     /// The key of a number; None when no key has it.
@@ -204,6 +224,11 @@ impl OptionKey {
             OptionKey::RegistryMaxMetadataBytes => "registry_max_metadata_bytes",
             OptionKey::RegistryMaxWatches => "registry_max_watches",
             OptionKey::RegistryAdvertise => "registry_advertise",
+            OptionKey::WorkerHeartbeatMs => "worker_heartbeat_ms",
+            OptionKey::WorkerBusyLimitMs => "worker_busy_limit_ms",
+            OptionKey::BrokerQueueLimit => "broker_queue_limit",
+            OptionKey::BrokerQueueBytes => "broker_queue_bytes",
+            OptionKey::WorkerCapacity => "worker_capacity",
         }
     }
 
@@ -234,6 +259,11 @@ impl OptionKey {
             OptionKey::RegistryMaxInstances | OptionKey::RegistryMaxInstancesPerName => Some(1..=COUNT),
             OptionKey::RegistryMaxMetadataBytes => Some(0..=MOST_METADATA_BYTES),
             OptionKey::RegistryMaxWatches => Some(0..=COUNT),
+            OptionKey::WorkerHeartbeatMs => Some(10..=LONGEST_MS),
+            OptionKey::WorkerBusyLimitMs => Some(10..=LONGEST_MS),
+            OptionKey::BrokerQueueLimit => Some(0..=COUNT),
+            OptionKey::BrokerQueueBytes => Some(1..=i64::MAX),
+            OptionKey::WorkerCapacity => Some(1..=MOST_IN_HAND),
             OptionKey::RegistryPublishEndpoint
             | OptionKey::RegistryAdvertise
             | OptionKey::Identity
@@ -270,7 +300,7 @@ impl OptionKey {
 
     fn unit(self) -> &'static str {
         match self {
-            OptionKey::MaxMessageSize | OptionKey::RegistryMaxMetadataBytes => " bytes",
+            OptionKey::MaxMessageSize | OptionKey::RegistryMaxMetadataBytes | OptionKey::BrokerQueueBytes => " bytes",
             _ if self.name().ends_with("_ms") => " milliseconds",
             _ if self.name().ends_with("_s") => " seconds",
             _ => "",

@@ -21,6 +21,10 @@ pub enum Role {
     RegistryServer,
     /// Registers and finds names.
     RegistryClient,
+    /// Hands requests to workers.
+    Broker,
+    /// Serves what a broker hands it.
+    Worker,
 }
 
 impl Role {
@@ -35,6 +39,8 @@ impl Role {
             Role::Proxy => "proxy",
             Role::RegistryServer => "registry server",
             Role::RegistryClient => "registry client",
+            Role::Broker => "broker",
+            Role::Worker => "worker",
         }
     }
 

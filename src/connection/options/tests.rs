@@ -94,6 +94,11 @@ fn read(options: &Options, key: OptionKey) -> Option<i64> {
         OptionKey::RegistryMaxInstancesPerName => registry.max_instances_per_name(),
         OptionKey::RegistryMaxMetadataBytes => registry.max_metadata_bytes(),
         OptionKey::RegistryMaxWatches => registry.max_watches(),
+        OptionKey::WorkerHeartbeatMs => options.balancing().heartbeat_ms(),
+        OptionKey::WorkerBusyLimitMs => options.balancing().busy_limit_ms(),
+        OptionKey::BrokerQueueLimit => options.balancing().queue_limit(),
+        OptionKey::BrokerQueueBytes => options.balancing().queue_bytes(),
+        OptionKey::WorkerCapacity => options.balancing().capacity(),
         _ => return None,
     })
 }
@@ -133,7 +138,7 @@ fn numbers_are_set_within_their_range_and_refused_beyond() {
         }
         text_of(options.set_bytes(key, b"1"));
     }
-    assert_eq!(numbers, 30);
+    assert_eq!(numbers, 35);
 }
 
 #[test]

@@ -66,6 +66,15 @@ impl Socket {
         Ok(())
     }
 
+    /// Sends without waiting, whatever the policy; for the one reader that reserved the socket: it comes back until it
+    /// meets WOULD_BLOCK, so that nobody has to be rung for what this call saw.
+    pub(crate) fn send_reserved(&self, frames: &mut [Frame]) -> Result<()> {
+        frames.iter().try_for_each(|frame| self.check_size(frame.len()))?;
+        let mut entered = self.enter()?;
+        entered.reader_comes_back = true;
+        entered.try_send(frames)
+    }
+
     /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
     /// service thread looks.
     fn after_send(&self) {

@@ -1,0 +1,477 @@
+//! The worker: serves what brokers hand it. A thread of its own receives and answers the brokers' questions, also while
+//! all handlers work.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::link::{Arrival, Link};
+use crate::connection::clock::Deadline;
+use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::events::EventQueue;
+use crate::connection::frame::Frame;
+use crate::connection::linux::{with_signals_blocked, Epoll, EventFd};
+use crate::connection::log::log_line;
+use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::peers::Signal;
+use crate::connection::process::lock;
+use crate::connection::socket::{Kind, Socket};
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
+use crate::messaging::dealer::{closed, random_uuid};
+use crate::messaging::envelope;
+use crate::messaging::message::{Message, MessageKind};
+use crate::messaging::reply::Origin;
+
+/// Serves one request: what it puts into the second message is the reply; or it answers by `Message::reply`, at once or
+/// later by a clone. What it returns as an error, the asker is told.
+pub type WorkerHandler = Arc<dyn Fn(&mut Message, &mut Message) -> Result<()> + Send + Sync>;
+
+/// One worker, for one broker or several. May be used from any thread. Dropping it closes it.
+///
+/// Requests are received, and answered by `Message::reply`, at any time and from any thread; or `serve` calls a handler
+/// for each. It takes as many at once, from each broker, as its capacity says. It announces itself again when a broker
+/// comes back.
+pub struct Worker {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    links: Vec<Arc<Link>>,
+    events: Arc<EventQueue>,
+    capacity: usize,
+    heartbeat: Duration,
+    ring: Arc<EventFd>,
+    inbox: Mutex<VecDeque<(Frame, Origin)>>,
+    /// Readable while there is a request in the inbox, and when the worker is closed.
+    shown: EventFd,
+    /// A request came, one was answered, a thread ended, or the worker leaves or is closed.
+    changed: Arc<Signal>,
+    leaving: Arc<AtomicBool>,
+    closed: AtomicBool,
+    serving: AtomicBool,
+    threads: AtomicUsize,
+}
+
+/// Messages from one broker before the next one's turn.
+const TURN: usize = 32;
+/// Requests beyond what was asked for that wait; a broker of 2.2.0 may send some, and nobody else does.
+const MOST_UNASKED: usize = 64;
+/// How long closing waits for handlers under way.
+const CLOSING_LIMIT: Duration = Duration::from_secs(10);
+
+thread_local! {
+    /// A handler of which worker runs on this thread.
+    static HANDLER_OF: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+impl Worker {
+    /// Connects to each of the comma-separated endpoints (`@` in front binds), a broker's back end each.
+    pub fn new(endpoints: &str, options: &Options) -> Result<Worker> {
+        options.validate(Role::Worker)?;
+        let endpoints = Endpoint::parse_list(endpoints)?;
+        if endpoints.is_empty() {
+            return Err(Error::new(Status::Endpoint, "a worker needs an endpoint"));
+        }
+        let capacity = usize::try_from(options.balancing().capacity()).unwrap_or(1);
+        let heartbeat = Duration::from_millis(options.balancing().heartbeat_ms().unsigned_abs());
+        let ring = Arc::new(EventFd::new()?);
+        let leaving = Arc::new(AtomicBool::new(false));
+        let events = Arc::new(EventQueue::new());
+        let mut links = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let mut options = options.clone();
+            let id = match options.identity() {
+                Some(identity) => String::from_utf8_lossy(identity).into_owned(),
+                None => random_uuid()?,
+            };
+            if options.identity().is_none() {
+                options.set_identity(id.as_bytes())?;
+            }
+            let socket = Socket::with_events("worker", Kind::Dealer, &options, FullQueue::Block, Arc::clone(&events))?;
+            socket.reserve()?;
+            socket.peers.ring(&ring);
+            socket.attach(&[endpoint], DefaultSide::Connect)?;
+            links.push(Arc::new(Link::new(socket, id, capacity, heartbeat, &leaving)));
+        }
+        let worker = Worker {
+            shared: Arc::new(Shared {
+                links,
+                events,
+                capacity,
+                heartbeat,
+                ring,
+                inbox: Mutex::default(),
+                shown: EventFd::new()?,
+                changed: Arc::new(Signal::default()),
+                leaving,
+                closed: AtomicBool::new(false),
+                serving: AtomicBool::new(false),
+                threads: AtomicUsize::new(0),
+            }),
+        };
+        let own = Arc::clone(&worker.shared);
+        worker.shared.start("dividere-worker", move || own.run())?;
+        Ok(worker)
+    }
+
+    /// Calls `handler` for each request from now on, on as many threads as the worker has capacity. STATE where that was
+    /// done before. Requests that are no envelope come as bytes.
+    pub fn serve(&self, handler: WorkerHandler) -> Result<()> {
+        self.check()?;
+        if self.shared.serving.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Status::State, "the worker has a handler already"));
+        }
+        for _ in 0..self.shared.capacity {
+            let (own, handler) = (Arc::clone(&self.shared), Arc::clone(&handler));
+            self.shared.start("dividere-serve", move || own.serve(&handler))?;
+        }
+        Ok(())
+    }
+
+    /// Takes no more requests, tells the brokers, waits until those that it has are answered, and closes. TIMEOUT where
+    /// that takes longer: it is closed all the same, and what was not answered is lost, as with `close`.
+    pub fn stop(&self, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        self.shared.leaving.store(true, Ordering::Release);
+        self.shared.ring.ring();
+        let finished = loop {
+            let before = self.shared.changed.now();
+            self.check()?;
+            if self.shared.is_done() {
+                break true;
+            }
+            if !self.shared.changed.wait(before, deadline) {
+                break false;
+            }
+        };
+        self.close()?;
+        match finished {
+            true => Ok(()),
+            false => Err(Error::new(
+                Status::Timeout,
+                "requests under way took longer than the time given",
+            )),
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        self.shared.check()
+    }
+
+    fn pop(&self, deadline: Deadline) -> Result<(Frame, Origin)> {
+        self.shared.pop(deadline)
+    }
+}
+
+impl Shared {
+    fn check(&self) -> Result<()> {
+        match self.links.first() {
+            Some(link) => link.socket.check(),
+            None => Err(closed()),
+        }
+    }
+
+    fn start(self: &Arc<Shared>, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+        let own = Arc::clone(self);
+        self.threads.fetch_add(1, Ordering::AcqRel);
+        let started = with_signals_blocked(|| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+                body();
+                own.threads.fetch_sub(1, Ordering::AcqRel);
+                own.changed.notify();
+            })
+        });
+        if let Err(error) = started {
+            self.threads.fetch_sub(1, Ordering::AcqRel);
+            return Err(Error::new(
+                Status::Limit,
+                format!("cannot start a thread of a worker: {error}"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn is_done(&self) -> bool {
+        self.links.iter().all(|link| link.is_done())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    // -- the thread that receives
+
+    fn run(self: &Arc<Shared>) {
+        match self.receive() {
+            // A socket was closed behind the worker's back, at the exit of the process.
+            Err(error) if error.status() == Status::Closed => log_line!(Debug, "worker", "the worker ends: {error}"),
+            Err(error) => log_line!(Error, "worker", "the worker ends: {error}"),
+            Ok(()) => {}
+        }
+        // Nothing comes any more.
+        self.closed.store(true, Ordering::Release);
+        self.shown.ring();
+        self.changed.notify();
+    }
+
+    fn receive(self: &Arc<Shared>) -> Result<()> {
+        const RING: u64 = u64::MAX;
+        let epoll = Epoll::new()?;
+        epoll.add(self.ring.fd(), RING)?;
+        for (key, link) in self.links.iter().enumerate() {
+            epoll.add(link.socket.fd()?, key as u64)?;
+        }
+        let mut ready = Vec::new();
+        let mut frames = Vec::new();
+        let pause_ms = i32::try_from(self.heartbeat.as_millis() / 2).unwrap_or(i32::MAX).max(1);
+        let mut farewell_at = None;
+        while !self.is_closed() {
+            let mut took = 0;
+            for link in &self.links {
+                link.announce_if_due(Instant::now())?;
+                took += self.take_turn(link, &mut frames)?;
+            }
+            let now = Instant::now();
+            if self.leaving.load(Ordering::Acquire) && farewell_at.is_none_or(|at| at <= now) {
+                farewell_at = Some(now + self.heartbeat / 2);
+                self.links.iter().try_for_each(|link| link.say_farewell())?;
+                // The news may be all that somebody waits for.
+                self.changed.notify();
+            }
+            if took == 0 {
+                epoll.wait(&mut ready, pause_ms);
+                self.ring.quiet();
+            }
+        }
+        Ok(())
+    }
+
+    fn take_turn(self: &Arc<Shared>, link: &Arc<Link>, frames: &mut Vec<Frame>) -> Result<usize> {
+        for taken in 0..TURN {
+            let changed = Arc::clone(&self.changed);
+            match link.take(frames, move || changed.notify())? {
+                Arrival::Nothing => return Ok(taken),
+                Arrival::Other => self.changed.notify(),
+                Arrival::Request(payload, origin) => self.push(payload, origin),
+            }
+        }
+        Ok(TURN)
+    }
+
+    fn push(&self, payload: Frame, origin: Origin) {
+        let mut inbox = lock(&self.inbox);
+        if inbox.len() >= self.capacity * self.links.len() + MOST_UNASKED {
+            drop(inbox);
+            if let Err(error) = origin.refuse(Status::Busy, "the worker was sent more than it takes") {
+                log_line!(Debug, "worker", "cannot refuse a request: {error}");
+            }
+            return;
+        }
+        inbox.push_back((payload, origin));
+        self.shown.ring();
+        drop(inbox);
+        self.changed.notify();
+    }
+
+    // -- those that serve
+
+    fn pop(&self, deadline: Deadline) -> Result<(Frame, Origin)> {
+        loop {
+            let before = self.changed.now();
+            self.check()?;
+            {
+                let mut inbox = lock(&self.inbox);
+                if let Some(request) = inbox.pop_front() {
+                    if inbox.is_empty() && !self.is_closed() {
+                        self.shown.quiet();
+                    }
+                    return Ok(request);
+                }
+            }
+            if self.is_closed() {
+                return Err(closed());
+            }
+            if let Deadline::Now = deadline {
+                return Err(Error::new(Status::WouldBlock, "there is no request"));
+            }
+            if !self.changed.wait(before, deadline) {
+                return Err(Error::new(Status::Timeout, "no request came in the time given"));
+            }
+        }
+    }
+
+    fn serve(self: &Arc<Shared>, handler: &WorkerHandler) {
+        HANDLER_OF.set(Arc::as_ptr(self) as usize);
+        let (mut request, mut reply) = (Message::new(), Message::new());
+        while let Ok((payload, origin)) = self.pop(Deadline::Never) {
+            request.received(payload, Some(origin));
+            if envelope::decode(request.bytes()).is_ok() {
+                // It is one.
+                let _typed = request.decode();
+            }
+            reply.clear();
+            let called = catch_unwind(AssertUnwindSafe(|| handler(&mut request, &mut reply)));
+            let outcome = called.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+            let answered = match outcome {
+                Ok(()) if reply.kind() != MessageKind::Empty => request.reply(&mut reply),
+                // It answered, or keeps a clone; or else letting go of it is answered.
+                Ok(()) => Ok(()),
+                Err(error) if request.can_reply() => request.reply_error(error.status(), error.text()),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = answered {
+                log_line!(Debug, "worker", "a request was not answered: {error}");
+            }
+            request.clear();
+        }
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    let said = panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text");
+    Error::new(Status::Remote, format!("the handler panicked: {said}"))
+}
+
+impl Channel for Worker {
+    fn role(&self) -> &'static str {
+        "worker"
+    }
+
+    /// Closes at once: what was not answered is lost with the worker, which a broker of ours notices and makes up for.
+    /// Handlers under way are waited for, at most for 10 s (then TIMEOUT), but not in a handler.
+    fn close(&self) -> Result<()> {
+        self.check()?;
+        let shared = &self.shared;
+        let sockets = shared.links.iter().map(|link| link.socket.close());
+        let outcomes: Vec<Result<()>> = sockets.collect();
+        // CLOSED where somebody else was faster.
+        outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+        shared.closed.store(true, Ordering::Release);
+        shared.ring.ring();
+        shared.shown.ring();
+        shared.changed.notify();
+        // Not answered any more: their sockets are closed.
+        let unanswered = std::mem::take(&mut *lock(&shared.inbox));
+        drop(unanswered);
+        let own = usize::from(HANDLER_OF.get() == Arc::as_ptr(shared) as usize);
+        let deadline = Deadline::after(CLOSING_LIMIT);
+        loop {
+            let before = shared.changed.now();
+            if shared.threads.load(Ordering::Acquire) <= own || own > 0 {
+                return Ok(());
+            }
+            if !shared.changed.wait(before, deadline) {
+                return Err(Error::new(
+                    Status::Timeout,
+                    "a handler under way takes longer than closing waits",
+                ));
+            }
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    fn sockets(&self) -> Vec<Arc<Socket>> {
+        self.shared.links.iter().map(|link| Arc::clone(&link.socket)).collect()
+    }
+
+    fn events(&self) -> Arc<EventQueue> {
+        Arc::clone(&self.shared.events)
+    }
+
+    fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        let (payload, origin) = self.pop(deadline)?;
+        message.received(payload, Some(origin));
+        Ok(())
+    }
+
+    /// A request that is no envelope is answered with DECODE at once.
+    fn recv(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
+        self.recv_bytes(message, deadline)?;
+        let decoded = message.decode();
+        if let Err(error) = &decoded {
+            self.count_decode_error();
+            if let Some(Err(error)) = message.origin_ref().map(|o| o.refuse(Status::Decode, error.text())) {
+                log_line!(Debug, "worker", "cannot refuse a request: {error}");
+            }
+        }
+        decoded
+    }
+
+    fn send(&self, _message: &mut Message) -> Result<()> {
+        Err(Error::new(
+            Status::Unsupported,
+            "a worker answers the requests that it received: by the message's own reply",
+        ))
+    }
+
+    fn default_side(&self) -> DefaultSide {
+        DefaultSide::Connect
+    }
+
+    fn wait(&self, deadline: Deadline) -> Result<()> {
+        loop {
+            let before = self.shared.changed.now();
+            self.check()?;
+            if !lock(&self.shared.inbox).is_empty() {
+                return Ok(());
+            }
+            if self.shared.is_closed() {
+                return Err(closed());
+            }
+            if let Deadline::Now = deadline {
+                return Err(Error::new(Status::WouldBlock, "there is no request"));
+            }
+            if !self.shared.changed.wait(before, deadline) {
+                return Err(Error::new(Status::Timeout, "no request came in the time given"));
+            }
+        }
+    }
+
+    fn fd(&self) -> Result<RawFd> {
+        self.check()?;
+        Ok(self.shared.shown.fd())
+    }
+
+    fn wait_connected(&self, peers: usize, deadline: Deadline) -> Result<()> {
+        match (self.shared.links.as_slice(), peers) {
+            ([link], _) => link.socket.wait_connected(peers, deadline),
+            (links, 0) => links
+                .iter()
+                .try_for_each(|link| link.socket.wait_connected(0, deadline)),
+            _ => Err(Error::new(
+                Status::Unsupported,
+                "a worker of several brokers waits for all of them: give 0",
+            )),
+        }
+    }
+
+    fn attach(&self, _endpoint: &Endpoint) -> Result<()> {
+        Err(Error::new(
+            Status::Unsupported,
+            "the endpoints of this role are given when it is made",
+        ))
+    }
+
+    fn detach(&self, endpoint: &Endpoint) -> Result<()> {
+        self.attach(endpoint)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before, FORKED in a child.
+        let _closed_already = self.close();
+    }
+}
