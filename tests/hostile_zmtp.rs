@@ -3,30 +3,21 @@
 
 mod common;
 
-use std::net::{Shutdown, TcpListener};
+#[path = "hostile_zmtp/inputs.rs"]
+mod inputs;
+#[path = "hostile_zmtp/targets.rs"]
+mod targets;
 
 use common::hostile::{conversations, greetings, handshakes, mutation, Random};
-use common::zmtp::{greeting, ready, Peer};
-use common::{address, bytes, soon, ClosedWhenDropped, LIMIT_MS};
-use dividere::connection::keys::KeyPair;
-use dividere::{
-    Channel, Deadline, Dealer, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response, Status,
-    Subscriber,
-};
+use common::zmtp::{frame, greeting, ready, Peer, COMMAND};
+use common::{alone, bytes, soon};
+use dividere::{Channel, Filter, Message, Options, Proxy, ProxyKind, Publisher, Subscriber};
+use targets::Target;
 
-const ANY: &str = "@tcp://127.0.0.1:*";
 /// Of each role that is bound; a connection that has to be begun anew takes longer.
 const MUTATIONS: usize = 200;
 const MUTATIONS_CONNECTING: usize = 30;
-
-fn quick() -> Options {
-    let mut options = Options::new();
-    options.set_reconnect_interval_ms(1).unwrap();
-    options.set_reconnect_interval_max_ms(2).unwrap();
-    // Who does not read at once still takes in everything, and notices the end of a connection.
-    options.set_receive_high_water_mark(0).unwrap();
-    options
-}
+const CHECK_EVERY: usize = 10;
 
 /// All that is said to a role whose peers are sockets of these types.
 fn everything(random: &mut Random, socket_types: &[&str], mutations: usize) -> Vec<Vec<u8>> {
@@ -42,189 +33,64 @@ fn everything(random: &mut Random, socket_types: &[&str], mutations: usize) -> V
     all
 }
 
-/// Says it, all at once or in two parts, and waits until the other side has ended the connection.
-fn say(random: &mut Random, mut peer: Peer, said: &[u8]) {
-    let (first, second) = said.split_at(random.below(said.len() + 1));
-    // The other side may have had enough before the end.
-    let _heard = peer.write(first).and_then(|()| peer.write(second));
-    let _ended_already = peer.0.shutdown(Shutdown::Write);
-    peer.read_to_the_end()
-        .unwrap_or_else(|error| panic!("{error} after: {}", said.escape_ascii()));
-}
-
-/// Attacks what is bound to `endpoint`; `check` is done now and then, and at the end.
-fn attack_bound(endpoint: &str, socket_types: &[&str], mut check: impl FnMut()) {
-    const CHECK_EVERY: usize = 10;
-    let mut random = Random::new();
-    check();
-    for (number, said) in everything(&mut random, socket_types, MUTATIONS).iter().enumerate() {
-        say(&mut random, Peer::connect(endpoint), said);
+/// Says all of it, at once or in two parts; a good peer is served now and then, and at the end.
+fn attack(mut target: Target, random: &mut Random, all: &[Vec<u8>]) {
+    target.check();
+    for (number, said) in all.iter().enumerate() {
+        let (first, second) = said.split_at(random.below(said.len() + 1));
+        target.say(first, second);
         if number % CHECK_EVERY == 0 {
-            check();
+            target.check();
         }
     }
-    check();
+    target.check();
 }
 
-/// Attacks whoever connects to the endpoint that `check` is made for.
-fn attack_connecting(socket_types: &[&str], check: impl FnOnce(&str) -> Box<dyn FnMut() + Send>) {
-    const CHECK_EVERY: usize = 10;
+fn survives(target: Target) {
+    let mutations = if target.connects() {
+        MUTATIONS_CONNECTING
+    } else {
+        MUTATIONS
+    };
     let mut random = Random::new();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut check = check(&format!("tcp://{}", listener.local_addr().unwrap()));
-    let mut before = Vec::new();
-    for (number, said) in everything(&mut random, socket_types, MUTATIONS_CONNECTING)
-        .into_iter()
-        .enumerate()
-    {
-        let Some(peer) = Peer::accept(&listener) else {
-            panic!("no connection any more, after: {}", before.escape_ascii());
-        };
-        say(&mut random, peer, &said);
-        before = said;
-        if number % CHECK_EVERY == 0 {
-            check();
-        }
-    }
-    check();
-}
-
-/// Receives until it is what the good peer sent: a hostile peer's messages come in between.
-fn receive(channel: &dyn Channel, wanted: &[u8]) {
-    let mut message = Message::new();
-    loop {
-        match channel.recv(&mut message, soon()) {
-            Ok(()) => {}
-            Err(error) if error.status() == Status::Decode => {}
-            Err(error) => panic!("{}: {error}", channel.role()),
-        }
-        if message.bytes() == wanted {
-            return;
-        }
-    }
-}
-
-fn unbroken(good: &dyn Channel) {
-    assert_eq!(good.statistics().unwrap().reconnects, 0, "{}", good.role());
-}
-
-/// A message that `good` sends to `role` arrives.
-fn arrives(good: &dyn Channel, role: &dyn Channel) {
-    let content = b"from a good peer";
-    good.send(&mut bytes(content)).unwrap();
-    receive(role, content);
-    unbroken(good);
-}
-
-/// Answers with what was asked, until it is closed.
-fn echo(response: &dyn Channel) {
-    let mut message = Message::new();
-    loop {
-        match response.recv_bytes(&mut message, Deadline::Never) {
-            Ok(()) => {}
-            Err(error) if error.status() == Status::Closed => return,
-            Err(error) => panic!("{error}"),
-        }
-        let content = message.bytes().to_vec();
-        match message.reply(&mut bytes(&content)) {
-            Ok(()) => {}
-            // Of a hostile peer that is gone.
-            Err(error) => assert_eq!(error.status(), Status::Unreachable, "{error}"),
-        }
-    }
-}
-
-/// A hostile peer may get a request, and never answer: so it is sent again.
-fn is_answered(request: &Request, timeout_ms: i64, retries: u32) {
-    let mut reply = Message::new();
-    request
-        .call(&mut bytes(b"question"), &mut reply, timeout_ms, retries)
-        .unwrap();
-    assert_eq!(reply.bytes(), b"question");
+    let all = everything(&mut random, target.socket_types, mutations);
+    attack(target, &mut random, &all);
 }
 
 #[test]
 fn a_bound_publisher_survives() {
-    let publisher = Publisher::new(ANY, &quick()).unwrap();
-    let good = Subscriber::new(&address(&publisher), Filter::All, &quick()).unwrap();
-    publisher.wait_for_subscribers(None, 1, soon()).unwrap();
-    attack_bound(&publisher.last_endpoint().unwrap(), &["SUB", "XSUB"], || {
-        publisher.send(&mut bytes(b"published")).unwrap();
-        receive(&good, b"published");
-        unbroken(&good);
-    });
-    // Nobody is counted who is gone.
-    let deadline = soon();
-    while publisher.subscribers(None).unwrap() != 1 || publisher.statistics().unwrap().peers != 1 {
-        assert!(!deadline.is_over(), "{:?}", publisher.statistics());
-        std::thread::yield_now();
-    }
+    survives(targets::bound_publisher());
 }
 
 #[test]
 fn a_bound_subscriber_survives() {
-    let subscriber = Subscriber::new(ANY, Filter::All, &quick()).unwrap();
-    let good = Publisher::new(&address(&subscriber), &quick()).unwrap();
-    good.wait_for_subscribers(None, 1, soon()).unwrap();
-    attack_bound(&subscriber.last_endpoint().unwrap(), &["PUB", "XPUB"], || {
-        arrives(&good, &subscriber)
-    });
+    survives(targets::bound_subscriber());
 }
 
 #[test]
 fn a_bound_dealer_survives() {
-    let dealer = Dealer::new(ANY, &quick()).unwrap();
-    let good = Dealer::new(&address(&dealer), &quick()).unwrap();
-    attack_bound(&dealer.last_endpoint().unwrap(), &["DEALER", "ROUTER", "REP"], || {
-        arrives(&good, &dealer)
-    });
+    survives(targets::bound_dealer());
 }
 
 #[test]
 fn a_bound_response_survives() {
-    let response = Response::new(ANY, &quick()).unwrap();
-    let good = Request::new(&response.last_endpoint().unwrap(), &quick()).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| echo(&response));
-        let _serving = ClosedWhenDropped(&response);
-        attack_bound(&response.last_endpoint().unwrap(), &["REQ", "DEALER", "ROUTER"], || {
-            is_answered(&good, LIMIT_MS, 0);
-            unbroken(&good);
-        });
-    });
+    survives(targets::bound_response());
 }
 
 #[test]
 fn a_bound_request_survives() {
-    let request = Request::new(ANY, &quick()).unwrap();
-    let good = Response::new(&address(&request), &quick()).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| echo(&good));
-        let _serving = ClosedWhenDropped(&good);
-        attack_bound(&request.last_endpoint().unwrap(), &["REP", "ROUTER", "DEALER"], || {
-            is_answered(&request, 200, 50);
-            unbroken(&good);
-        });
-    });
+    survives(targets::bound_request());
 }
 
 #[test]
 fn a_bound_server_with_keys_survives() {
-    let (server_keys, client_keys) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
-    let (mut server, mut client) = (quick(), quick());
-    server.set_curve_server_secret_key(server_keys.secret).unwrap();
-    server.add_allowed_key(client_keys.public);
-    client.set_curve_client_secret_key(client_keys.secret).unwrap();
-    client.set_curve_server_public_key(server_keys.public);
-    let dealer = Dealer::new(ANY, &server).unwrap();
-    let good = Dealer::new(&address(&dealer), &client).unwrap();
-    let at = dealer.last_endpoint().unwrap();
-    attack_bound(&at, &["DEALER"], || arrives(&good, &dealer));
+    survives(targets::bound_dealer_with_keys());
     // What looks like the steps of CURVE.
     let mut random = Random::new();
     let mut curve = greeting();
     curve[11] = 1;
     curve[12..17].copy_from_slice(b"CURVE");
+    let mut all = Vec::new();
     for command in [
         &b"\x05HELLO"[..],
         b"\x08INITIATE",
@@ -235,25 +101,73 @@ fn a_bound_server_with_keys_survives() {
         for size in [
             0, 1, 112, 113, 144, 160, 192, 193, 194, 195, 248, 256, 257, 258, 300, 5000,
         ] {
-            let mut body = command.to_vec();
-            body.extend(random.bytes(size));
-            let said = common::zmtp::frame(common::zmtp::COMMAND, &body);
-            say(&mut random, Peer::connect(&at), &[&curve[..], &said, &said].concat());
-            body[command.len()..].fill(0);
-            let said = common::zmtp::frame(common::zmtp::COMMAND, &body);
-            say(&mut random, Peer::connect(&at), &[&curve[..], &said, &said].concat());
+            for content in [random.bytes(size), vec![0; size]] {
+                let said = frame(COMMAND, &[command, &content].concat());
+                all.push([&curve[..], &said, &said].concat());
+            }
         }
-        arrives(&good, &dealer);
     }
+    attack(targets::bound_dealer_with_keys(), &mut random, &all);
+}
+
+#[test]
+fn a_proxy_survives_on_all_sides() {
+    survives(targets::request_proxy_front());
+    survives(targets::request_proxy_back());
+    survives(targets::request_proxy_capture());
+    survives(targets::publish_proxy_front());
+    survives(targets::publish_proxy_back());
+}
+
+#[test]
+fn what_a_reactor_receives_from_survives() {
+    survives(targets::reactor_response());
+    survives(targets::reactor_dealer());
+}
+
+/// Mostly they wait, so side by side.
+#[test]
+fn connecting_roles_survive() {
+    std::thread::scope(|scope| {
+        for target in [
+            targets::connecting_subscriber,
+            targets::connecting_publisher,
+            targets::connecting_dealer,
+            targets::connecting_request,
+            targets::connecting_response,
+            targets::reactor_subscriber,
+        ] {
+            scope.spawn(move || survives(target()));
+        }
+    });
+}
+
+/// What the fuzzer found worth keeping (scripts/fuzz.sh). Alone, as descriptors are counted.
+#[test]
+fn kept_inputs_of_the_fuzzer_are_survived() {
+    alone("kept_inputs_of_the_fuzzer_are_survived", || {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/zmtp");
+        let mut world = inputs::World::new();
+        let mut said = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            println!("{}", path.display());
+            said += usize::from(world.run(&std::fs::read(path).unwrap()));
+        }
+        world.count_descriptors();
+        // The folder is there, and is not about to vanish.
+        assert!(said >= 100, "{said}");
+    });
 }
 
 #[test]
 fn a_peer_behind_a_proxy_cannot_end_the_subscriptions_of_others() {
     let at = "tcp://127.0.0.1:*";
-    let proxy = Proxy::new(ProxyKind::PublishSubscribe, at, at, None, &quick()).unwrap();
+    let options = Options::new();
+    let proxy = Proxy::new(ProxyKind::PublishSubscribe, at, at, None, &options).unwrap();
     let front = format!(">{}", proxy.front().last_endpoint().unwrap());
-    let publisher = Publisher::new(&front, &quick()).unwrap();
-    let subscriber = Subscriber::new(&proxy.back().last_endpoint().unwrap(), Filter::All, &quick()).unwrap();
+    let publisher = Publisher::new(&front, &options).unwrap();
+    let subscriber = Subscriber::new(&proxy.back().last_endpoint().unwrap(), Filter::All, &options).unwrap();
     publisher.wait_for_subscribers(None, 1, soon()).unwrap();
     let mut peer = Peer::connect(&proxy.back().last_endpoint().unwrap());
     peer.shake_hands("SUB").unwrap();
@@ -267,102 +181,10 @@ fn a_peer_behind_a_proxy_cannot_end_the_subscriptions_of_others() {
         assert!(!deadline.is_over());
         std::thread::yield_now();
     }
-    for _ in 0..100 {
-        arrives(&publisher, &subscriber);
+    let mut message = Message::new();
+    for number in 0..100u8 {
+        publisher.send(&mut bytes(&[number])).unwrap();
+        subscriber.recv_bytes(&mut message, soon()).unwrap();
+        assert_eq!(message.bytes(), [number]);
     }
-}
-
-#[test]
-fn a_proxy_survives_on_all_sides() {
-    let at = "tcp://127.0.0.1:*";
-    let proxy = Proxy::new(ProxyKind::RequestResponse, at, at, Some(at), &quick()).unwrap();
-    let response = Response::new(&format!(">{}", proxy.back().last_endpoint().unwrap()), &quick()).unwrap();
-    let good = Request::new(&proxy.front().last_endpoint().unwrap(), &quick()).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| echo(&response));
-        let _serving = ClosedWhenDropped(&response);
-        let answered = || is_answered(&good, 200, 50);
-        attack_bound(&proxy.front().last_endpoint().unwrap(), &["DEALER"], answered);
-        attack_bound(&proxy.back().last_endpoint().unwrap(), &["ROUTER"], answered);
-        attack_bound(&proxy.capture().unwrap().last_endpoint().unwrap(), &["SUB"], answered);
-        unbroken(&good);
-        unbroken(&response);
-    });
-
-    let proxy = Proxy::new(ProxyKind::PublishSubscribe, at, at, None, &quick()).unwrap();
-    let publisher = Publisher::new(&format!(">{}", proxy.front().last_endpoint().unwrap()), &quick()).unwrap();
-    let subscriber = Subscriber::new(&proxy.back().last_endpoint().unwrap(), Filter::All, &quick()).unwrap();
-    publisher.wait_for_subscribers(None, 1, soon()).unwrap();
-    let passed = || arrives(&publisher, &subscriber);
-    attack_bound(&proxy.front().last_endpoint().unwrap(), &["PUB"], passed);
-    attack_bound(&proxy.back().last_endpoint().unwrap(), &["SUB"], passed);
-}
-
-fn a_connecting_subscriber_survives() {
-    let good = Publisher::new("tcp://127.0.0.1:*", &quick()).unwrap();
-    attack_connecting(&["PUB"], |hostile| {
-        let endpoints = format!("{hostile},{}", good.last_endpoint().unwrap());
-        let subscriber = Subscriber::new(&endpoints, Filter::All, &quick()).unwrap();
-        good.wait_for_subscribers(None, 1, soon()).unwrap();
-        Box::new(move || arrives(&good, &subscriber))
-    });
-}
-
-fn a_connecting_publisher_survives() {
-    let good = Subscriber::new(ANY, Filter::All, &quick()).unwrap();
-    attack_connecting(&["SUB"], |hostile| {
-        let endpoints = format!(">{hostile},{}", address(&good));
-        let publisher = Publisher::new(&endpoints, &quick()).unwrap();
-        publisher.wait_for_subscribers(None, 1, soon()).unwrap();
-        Box::new(move || {
-            publisher.send(&mut bytes(b"published")).unwrap();
-            receive(&good, b"published");
-        })
-    });
-}
-
-fn a_connecting_dealer_survives() {
-    let good = Dealer::new(ANY, &quick()).unwrap();
-    attack_connecting(&["DEALER"], |hostile| {
-        let dealer = Dealer::new(&format!(">{hostile},{}", address(&good)), &quick()).unwrap();
-        Box::new(move || arrives(&good, &dealer))
-    });
-}
-
-fn a_connecting_request_survives() {
-    let good = Response::new(ANY, &quick()).unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(|| echo(&good));
-        let _serving = ClosedWhenDropped(&good);
-        attack_connecting(&["ROUTER"], |hostile| {
-            let endpoints = format!("{hostile},{}", good.last_endpoint().unwrap());
-            let request = Request::new(&endpoints, &quick()).unwrap();
-            Box::new(move || is_answered(&request, 200, 50))
-        });
-    });
-}
-
-fn a_connecting_response_survives() {
-    let good = Request::new(ANY, &quick()).unwrap();
-    attack_connecting(&["REQ"], |hostile| {
-        let response = Response::new(&format!(">{hostile},{}", address(&good)), &quick()).unwrap();
-        std::thread::spawn(move || echo(&response));
-        Box::new(move || is_answered(&good, 200, 50))
-    });
-}
-
-/// Mostly they wait, so side by side.
-#[test]
-fn connecting_roles_survive() {
-    std::thread::scope(|scope| {
-        for survives in [
-            a_connecting_subscriber_survives,
-            a_connecting_publisher_survives,
-            a_connecting_dealer_survives,
-            a_connecting_request_survives,
-            a_connecting_response_survives,
-        ] {
-            scope.spawn(survives);
-        }
-    });
 }

@@ -297,7 +297,8 @@ impl Loop {
         }
         if let Some(socket) = arrival.socket.upgrade() {
             if socket.kind() == Kind::Publisher {
-                if let Err(error) = self.service.epoll.add_once(socket.zmq_fd(), data_key(id)) {
+                let watched = socket.while_open(|fd| self.service.epoll.add_once(fd, data_key(id)));
+                if let Some(Err(error)) = watched {
                     self.lose(&arrival.socket, &error);
                 }
             }
@@ -405,9 +406,7 @@ impl Loop {
         while self.rearms.front().is_some_and(|(at, _)| *at <= now) {
             let Some((_, id)) = self.rearms.pop_front() else { break };
             if let Some(socket) = self.entries.get(&id).and_then(|e| e.socket.upgrade()) {
-                if !socket.is_closed() {
-                    self.service.epoll.rearm(socket.zmq_fd(), data_key(id));
-                }
+                socket.while_open(|fd| self.service.epoll.rearm(fd, data_key(id)));
             }
         }
         let due: Vec<u64> = self

@@ -287,8 +287,10 @@ impl Socket {
         }
     }
 
-    pub(crate) fn zmq_fd(&self) -> RawFd {
-        self.zmq_fd
+    /// A use of ZMQ_FD while it is the socket's: once that is closed, the number may be another descriptor's.
+    pub(crate) fn while_open<T>(&self, f: impl FnOnce(RawFd) -> T) -> Option<T> {
+        let _entered = self.enter().ok()?;
+        Some(f(self.zmq_fd))
     }
 
     // -- closing -----------------------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 //! A ZMTP 3.0 peer made by hand, for what no well-behaved peer does.
 
-use std::io::{Error, Read, Result, Write};
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
+use std::time::Instant;
 
 use super::LIMIT;
 
@@ -21,14 +22,22 @@ impl Peer {
 
     /// The next connection that a role makes. None where it makes none.
     pub fn accept(listener: &TcpListener) -> Option<Peer> {
+        let deadline = Instant::now() + LIMIT;
         let mut waiting = libc::pollfd {
             fd: listener.as_raw_fd(),
             events: libc::POLLIN,
             revents: 0,
         };
-        // SAFETY: one entry, which lives through the call.
-        let ready = unsafe { libc::poll(&mut waiting, 1, LIMIT.as_millis() as i32) };
-        (ready == 1).then(|| Peer::over(listener.accept().unwrap().0))
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // SAFETY: one entry, which lives through the call.
+            match unsafe { libc::poll(&mut waiting, 1, left.as_millis() as i32) } {
+                1 => return Some(Peer::over(listener.accept().unwrap().0)),
+                0 => return None,
+                // The fuzzer has a timer, whose signal ends waits.
+                _ => assert_eq!(Error::last_os_error().kind(), ErrorKind::Interrupted),
+            }
+        }
     }
 
     fn over(stream: TcpStream) -> Peer {
@@ -88,7 +97,8 @@ impl Peer {
             match self.0.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
