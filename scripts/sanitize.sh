@@ -6,8 +6,10 @@
 # address   the Rust tests, with libzmq, under AddressSanitizer (libsodium's build
 #           makes code that cannot be linked with it, and stays plain). Leaks are
 #           valgrind's part: tests that fork or exit in the middle leak on purpose.
-# thread    the Rust tests under ThreadSanitizer; known false alarms of parts
-#           that are not compiled for it are listed in scripts/tsan.supp
+# thread    the Rust tests, with libzmq and Rust's standard library (whose source
+#           is rustup's component rust-src), under ThreadSanitizer: it has to see
+#           every lock, or it tells of races that are none. scripts/tsan.supp names
+#           what is not to be told, and why.
 # valgrind  the C and C++ tests under valgrind's memcheck, over the library as
 #           it is shipped
 set -uo pipefail
@@ -21,32 +23,70 @@ cargo_features=()
 export RUSTC_BOOTSTRAP=1
 host=$(rustc -vV | sed -n 's/^host: //p')
 
-# sanitize_rust KIND RUSTFLAGS CXXFLAGS
-sanitize_rust() {
+# The slow are given more time than in `make test`.
+limit=1200
+
+# build_rust KIND RUSTFLAGS CXXFLAGS [CARGO_ARGUMENT]...; then `list` holds the tests
+build_rust() {
     local kind=$1
-    # The crates' build scripts take -fsanitize from RUSTFLAGS; this comes after it.
+    # CXXFLAGS is for libzmq. CFLAGS is for libsodium, and comes after the -fsanitize
+    # that the crates' build scripts take from RUSTFLAGS.
     export RUSTFLAGS=$2 CXXFLAGS=$3 CFLAGS=-fno-sanitize=all
     export CARGO_TARGET_DIR=$root/build/sanitize-$kind
     # With --target, build scripts and macros, which run on the host, stay plain.
-    cargo_arguments=(--target "$host")
+    cargo_arguments=(--target "$host" "${@:4}")
     if run_build "$kind build" 1800 cargo test --workspace --locked --no-run \
         "${cargo_arguments[@]}"; then
-        each_rust_test "$kind " 1200 "$(rust_tests)"
+        list=$(rust_tests)
     else
+        list=
         skip_part "$kind" 'the build failed'
     fi
     cargo_arguments=()
     unset RUSTFLAGS CXXFLAGS CFLAGS CARGO_TARGET_DIR
+    [ -n "$list" ]
 }
 
+# The tests of `list` with one of these names, or with none of them.
+tests_named() { grep -E "^rust ($1)"$'\t' <<<"$list"; }
+tests_not_named() { grep -vE "^rust ($1)"$'\t' <<<"$list"; }
+
 sanitize_address() {
-    export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=1:quarantine_size_mb=16:${ASAN_OPTIONS:-}
-    sanitize_rust address '-Zsanitizer=address' '-fsanitize=address -g'
+    build_rust address '-Zsanitizer=address' '-fsanitize=address -g' || return
+    local options=detect_leaks=0:${ASAN_OPTIONS:-}
+    # What was freed is kept aside, to see it used, and so are the stacks of functions
+    # that returned. Two tests are run without: the one measures the memory that is
+    # used; in the other a process forks while its other threads free memory, and its
+    # child waits for ever for the lock of what was kept aside, which the sanitizer
+    # does not mind at a fork.
+    local not_kept=limits\|forking
+    ASAN_OPTIONS=$options:detect_stack_use_after_return=1:quarantine_size_mb=16 \
+        each_rust_test 'address ' "$limit" "$(tests_not_named "$not_kept")"
+    ASAN_OPTIONS=$options:quarantine_size_mb=0:thread_local_quarantine_size_kb=0:detect_stack_use_after_return=0 \
+        each_rust_test 'address ' "$limit" "$(tests_named "$not_kept")"
+}
+
+# Rust's standard library as source, which rustup has.
+has_rust_source() {
+    [ -f "$(rustc --print sysroot)/lib/rustlib/src/rust/library/Cargo.lock" ]
 }
 
 sanitize_thread() {
-    export TSAN_OPTIONS="suppressions=$root/scripts/tsan.supp:halt_on_error=0:${TSAN_OPTIONS:-}"
-    sanitize_rust thread '-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer' ''
+    has_rust_source || { command -v rustup >/dev/null && rustup component add rust-src; }
+    if ! has_rust_source; then
+        skip_part thread 'it needs the source of the standard library: rustup component add rust-src'
+        return
+    fi
+    build_rust thread '-Zsanitizer=thread' '-fsanitize=thread -g' -Zbuild-std || return
+    # Stack traces of panics that are meant take seconds each to look up here.
+    export RUST_BACKTRACE=0
+    export TSAN_OPTIONS=suppressions=$root/scripts/tsan.supp:die_after_fork=0:${TSAN_OPTIONS:-}
+    each_rust_test 'thread ' "$limit" "$(tests_not_named forking)"
+    # Threads in the child of a process that had threads are more than the sanitizer
+    # can do: it hangs now and then.
+    each_rust_test 'thread ' "$limit" "$(tests_named forking)" \
+        --skip forking_works_while_other_threads_send_receive_and_close
+    unset RUST_BACKTRACE TSAN_OPTIONS
 }
 
 sanitize_valgrind() {
