@@ -3,7 +3,6 @@
 //! An input is: the number of a target, what comes before the rest (see `Opening`), where the rest is cut in two, in
 //! 256ths, and the rest: what is said.
 
-
 use crate::common::soon;
 use crate::common::zmtp::{greeting, ready};
 use crate::targets::{Target, ALL};
@@ -93,7 +92,11 @@ impl World {
             if now <= self.descriptors + MOST_DESCRIPTORS_MORE {
                 return;
             }
-            assert!(!deadline.is_over(), "{now} descriptors, {} at the beginning", self.descriptors);
+            assert!(
+                !deadline.is_over(),
+                "{now} descriptors, {} at the beginning",
+                self.descriptors
+            );
             // Nothing tells when libzmq's threads have closed a descriptor.
             std::thread::sleep(std::time::Duration::from_millis(2));
         }

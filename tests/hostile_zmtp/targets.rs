@@ -73,14 +73,20 @@ impl Target {
     pub fn say(&self, first: &[u8], second: &[u8]) {
         let mut peer = match &self.way {
             Way::To(endpoint) => Peer::connect(endpoint),
-            Way::From(listener) => next_connection(listener)
-                .unwrap_or_else(|| panic!("{}: it connects no more", self.name)),
+            Way::From(listener) => {
+                next_connection(listener).unwrap_or_else(|| panic!("{}: it connects no more", self.name))
+            }
         };
         // The other side may have had enough before the end.
         let _heard = peer.write(first).and_then(|()| peer.write(second));
         let _ended_already = peer.0.shutdown(Shutdown::Write);
         peer.read_to_the_end().unwrap_or_else(|error| {
-            panic!("{}: {error} after: {}{}", self.name, first.escape_ascii(), second.escape_ascii())
+            panic!(
+                "{}: {error} after: {}{}",
+                self.name,
+                first.escape_ascii(),
+                second.escape_ascii()
+            )
         });
     }
 
@@ -193,7 +199,9 @@ fn echo(response: &dyn Channel) {
 fn is_answered(request: &Request, content: &[u8], is_shared: bool) {
     let (timeout_ms, retries) = if is_shared { (200, 50) } else { (LIMIT_MS, 0) };
     let mut reply = Message::new();
-    request.call(&mut bytes(content), &mut reply, timeout_ms, retries).unwrap();
+    request
+        .call(&mut bytes(content), &mut reply, timeout_ms, retries)
+        .unwrap();
     assert_eq!(reply.bytes(), content);
 }
 
@@ -218,17 +226,23 @@ pub fn bound_subscriber() -> Target {
     let subscriber = Subscriber::new(ANY, Filter::All, &quick()).unwrap();
     let good = Publisher::new(&address(&subscriber), &quick()).unwrap();
     good.wait_for_subscribers(None, 1, soon()).unwrap();
-    Target::new("bound subscriber", &["PUB", "XPUB"], bound(&subscriber), move |content| {
-        arrives(&good, &subscriber, content)
-    })
+    Target::new(
+        "bound subscriber",
+        &["PUB", "XPUB"],
+        bound(&subscriber),
+        move |content| arrives(&good, &subscriber, content),
+    )
 }
 
 pub fn bound_dealer() -> Target {
     let dealer = Dealer::new(ANY, &quick()).unwrap();
     let good = Dealer::new(&address(&dealer), &quick()).unwrap();
-    Target::new("bound dealer", &["DEALER", "ROUTER", "REP"], bound(&dealer), move |content| {
-        arrives(&good, &dealer, content)
-    })
+    Target::new(
+        "bound dealer",
+        &["DEALER", "ROUTER", "REP"],
+        bound(&dealer),
+        move |content| arrives(&good, &dealer, content),
+    )
 }
 
 pub fn bound_dealer_with_keys() -> Target {
@@ -361,13 +375,18 @@ pub fn reactor_response() -> Target {
     let response: Arc<dyn Channel> = Arc::new(Response::new(ANY, &quick()).unwrap());
     reactor.add(&response, 0).unwrap();
     let good = Request::new(&response.last_endpoint().unwrap(), &quick()).unwrap();
-    Target::new("reactor's response", &["REQ", "DEALER"], bound(&*response), move |content| {
-        assert!(reactor.is_running());
-        let mut reply = Message::new();
-        good.call(&mut typed(TOKEN, content), &mut reply, LIMIT_MS, 0).unwrap();
-        assert_eq!(reply.payload(), content);
-        unbroken(&good);
-    })
+    Target::new(
+        "reactor's response",
+        &["REQ", "DEALER"],
+        bound(&*response),
+        move |content| {
+            assert!(reactor.is_running());
+            let mut reply = Message::new();
+            good.call(&mut typed(TOKEN, content), &mut reply, LIMIT_MS, 0).unwrap();
+            assert_eq!(reply.payload(), content);
+            unbroken(&good);
+        },
+    )
 }
 
 /// A source of a reactor, and who sends to it.
@@ -391,7 +410,13 @@ fn reactor_source(
 pub fn reactor_dealer() -> Target {
     let dealer = Dealer::new(ANY, &quick()).unwrap();
     let good = Dealer::new(&address(&dealer), &quick()).unwrap();
-    reactor_source("reactor's dealer", &["DEALER", "ROUTER"], bound(&dealer), Arc::new(dealer), good)
+    reactor_source(
+        "reactor's dealer",
+        &["DEALER", "ROUTER"],
+        bound(&dealer),
+        Arc::new(dealer),
+        good,
+    )
 }
 
 pub fn reactor_subscriber() -> Target {
@@ -400,7 +425,13 @@ pub fn reactor_subscriber() -> Target {
     let endpoints = format!("{hostile},{}", good.last_endpoint().unwrap());
     let subscriber = Subscriber::new(&endpoints, Filter::All, &quick()).unwrap();
     good.wait_for_subscribers(None, 1, soon()).unwrap();
-    reactor_source("reactor's connecting subscriber", &["PUB"], way, Arc::new(subscriber), good)
+    reactor_source(
+        "reactor's connecting subscriber",
+        &["PUB"],
+        way,
+        Arc::new(subscriber),
+        good,
+    )
 }
 
 pub fn connecting_subscriber() -> Target {
