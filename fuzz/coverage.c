@@ -1,6 +1,6 @@
 // Which branches of libzmq were taken, for libFuzzer: gcc's -fsanitize-coverage=trace-pc makes a call at each of them,
-// which the linker brings here (--wrap, as libFuzzer has a function of that name, which does nothing). libFuzzer looks at
-// the counters in this section after every input.
+// which the linker brings here (--wrap, as libFuzzer has a function of that name, which does nothing). libFuzzer looks
+// at the counters in this section after every input.
 
 #include <stdint.h>
 

@@ -25,13 +25,16 @@ enum Way {
     From(TcpListener),
 }
 
+/// A good peer's exchange, with this content.
+type Check = dyn FnMut(&[u8]) + Send;
+
 /// Something that must survive, and how one sees that it did.
 pub struct Target {
     pub name: &'static str,
     /// What a good peer would call itself.
     pub socket_types: &'static [&'static str],
     way: Way,
-    check: Box<dyn FnMut(&[u8]) + Send>,
+    check: Box<Check>,
     checks: u64,
     /// Closed at the end, so that the threads that serve end.
     serving: Vec<Arc<dyn Channel>>,
