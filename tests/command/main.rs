@@ -6,6 +6,7 @@ mod process;
 
 mod asking;
 mod keys;
+mod measuring;
 mod passing;
 mod publishing;
 mod usage;

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::process::{command, run, words};
 
-const COMMANDS: [&str; 6] = ["pub", "sub", "call", "proxy", "keygen", "completions"];
+const COMMANDS: [&str; 7] = ["pub", "sub", "call", "proxy", "perf", "keygen", "completions"];
 
 #[test]
 fn help_lists_every_command_and_each_has_an_example() {
@@ -44,6 +44,10 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         ("sub tcp://127.0.0.1:1 --option full_queue=never", "full_queue"),
         ("sub tcp://127.0.0.1:1 --option io_threads=2", "io_threads"),
         ("sub tcp://127.0.0.1:1 --hwm=-1", "send_high_water_mark = -1"),
+        ("perf --duration 0", "--duration"),
+        ("perf --size many", "--size"),
+        ("perf --serve tcp://127.0.0.1:* --size 5", "--serve"),
+        ("perf --serve inproc://x", "tcp"),
         ("keygen --force", "NAME"),
         ("completions csh", "csh"),
     ];

@@ -7,6 +7,7 @@ mod input;
 mod keygen;
 mod messages;
 mod output;
+mod perf;
 mod progress;
 mod proxy;
 mod publish;
@@ -38,6 +39,7 @@ enum Command {
     Sub(subscribe::SubArgs),
     Call(call::CallArgs),
     Proxy(proxy::ProxyArgs),
+    Perf(perf::PerfArgs),
     Keygen(keygen::KeygenArgs),
     Completions(completions::CompletionsArgs),
 }
@@ -75,6 +77,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Sub(args) => subscribe::run(args),
         Command::Call(args) => call::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Perf(args) => perf::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Completions(args) => completions::run(args),
     }

@@ -77,6 +77,20 @@ impl SocketArgs {
         Ok(options)
     }
 
+    /// The same arguments for a process on this machine, without keys, whose two halves are not for one command.
+    pub fn plain(&self) -> Result<Vec<String>, Failure> {
+        if self.curve_key.is_some() {
+            return Err(Failure::usage(
+                "with keys, start both sides: one with --serve and --curve-allow, one with --curve-server",
+            ));
+        }
+        let mut arguments: Vec<String> = self.options.iter().map(|option| format!("--option={option}")).collect();
+        arguments.extend(self.hwm.map(|messages| format!("--hwm={messages}")));
+        arguments.extend(self.linger.map(|time| format!("--linger={}us", time.as_micros())));
+        arguments.extend(self.verbose.then(|| "--verbose".to_owned()));
+        Ok(arguments)
+    }
+
     fn set_curve(&self, options: &mut Options) -> Result<(), Failure> {
         let Some(file) = &self.curve_key else { return Ok(()) };
         let secret = secret_key(file)?;

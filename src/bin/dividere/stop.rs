@@ -73,6 +73,21 @@ impl Stop {
         Ok(stop)
     }
 
+    /// Asks for the end by itself when stdin is at its end. What is read until then is of no interest.
+    pub fn end_with_stdin(&self) -> Result<(), Failure> {
+        let own = self.clone();
+        let watching = std::thread::Builder::new()
+            .name("dividere-stdin".into())
+            .spawn(move || {
+                // An end by an error is one, too.
+                let _ended = io::copy(&mut io::stdin().lock(), &mut io::sink());
+                own.request(false);
+            });
+        watching
+            .map(drop)
+            .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))
+    }
+
     /// Closes `channel` when the end is asked for, which wakes whoever waits on it.
     pub fn closes(&self, channel: &Arc<impl Channel + 'static>) {
         let channel = Arc::clone(channel);
