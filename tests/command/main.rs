@@ -7,6 +7,8 @@ mod process;
 mod asking;
 mod keys;
 mod measuring;
+mod naming;
 mod passing;
 mod publishing;
+mod sharing;
 mod usage;

@@ -6,12 +6,29 @@ use std::process::Stdio;
 
 use crate::process::{command, run, words};
 
-const COMMANDS: [&str; 7] = ["pub", "sub", "call", "proxy", "perf", "keygen", "completions"];
+const COMMANDS: [&str; 12] = [
+    "registry",
+    "ls",
+    "lookup",
+    "watch",
+    "pub",
+    "sub",
+    "call",
+    "proxy",
+    "broker",
+    "perf",
+    "keygen",
+    "completions",
+];
 
 #[test]
 fn help_lists_every_command_and_each_has_an_example() {
     let all = run(&["--help"]).ok();
     assert!(all.contains("Exit codes: 0"), "{all}");
+    assert_eq!(
+        all.lines().filter(|line| line.starts_with("  ")).count(),
+        COMMANDS.len() + "help -h -V".split(' ').count()
+    );
     for name in COMMANDS {
         assert!(all.contains(&format!("\n  {name} ")), "{name}");
         let help = run(&[name, "--help"]).ok();
@@ -48,6 +65,11 @@ fn a_command_line_that_makes_no_sense_ends_with_2() {
         ("perf --size many", "--size"),
         ("perf --serve tcp://127.0.0.1:* --size 5", "--serve"),
         ("perf --serve inproc://x", "tcp"),
+        ("watch name --prefix p", "--prefix"),
+        ("registry nonsense", "ENDPOINT"),
+        ("registry tcp://127.0.0.1:* --publish nonsense", "nonsense"),
+        ("broker tcp://127.0.0.1:*", "BACK"),
+        ("broker tcp://127.0.0.1:* tcp://127.0.0.1:* --statistics 0", "too often"),
         ("keygen --force", "NAME"),
         ("completions csh", "csh"),
     ];

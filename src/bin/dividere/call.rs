@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use dividere::{Error, Message, Options, Request};
+use dividere::{Error, Instance, Message, Options, Request};
 use serde_json::json;
 
 use crate::failure::{code_of, Failure};
 use crate::messages::{MessageArgs, Source};
+use crate::names::{lookup::no_service, RegistryArgs};
 use crate::output::{tell_failure, Output};
 use crate::progress::Progress;
 use crate::show::ShowArgs;
@@ -19,16 +20,18 @@ use crate::units::Limit;
 
 /// Ask, and show the answer
 ///
-/// Sends a request to the endpoint and prints the reply: as JSON where its type is known from --proto or
+/// Sends a request to a service, by its name or by its endpoint, and prints the reply: as JSON where its type is known from --proto or
 /// --descriptor-set, otherwise as hexadecimal digits. From stdin, each line is a request of its own; one that fails
 /// does not keep the others back, and the exit code is that of the first failure.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   dividere call tcp://localhost:5560 example.Division '{\"dividend\": 7, \"divisor\": 2}' --proto example.proto
+  dividere call greeter acme.Hello '{}' --proto acme.proto --registry tcp://registry:5000
   dividere call tcp://localhost:5560 --bytes ping --text --timeout 500ms --retries 3")]
 pub struct CallArgs {
-    /// Whom to ask, as tcp://localhost:5560; several, separated by commas, are asked in turn
-    endpoint: String,
+    /// Whom to ask: the name of a service, or endpoints, as tcp://localhost:5560; several, separated by commas, are
+    /// asked in turn, as are the instances of a service
+    target: String,
 
     #[command(flatten)]
     message: MessageArgs,
@@ -48,6 +51,9 @@ pub struct CallArgs {
     types: TypeArgs,
 
     #[command(flatten)]
+    registry: RegistryArgs,
+
+    #[command(flatten)]
     sockets: SocketArgs,
 }
 
@@ -55,9 +61,13 @@ pub fn run(args: &CallArgs) -> Result<(), Failure> {
     let stop = Stop::listen(WhenOutputCloses::GoOn)?;
     let mut source = Source::new(&args.message, &args.types, &stop)?;
     let options = args.sockets.options(Options::new())?;
-    let request = Arc::new(Request::new(&args.endpoint, &options).map_err(Failure::of_arguments)?);
+    let endpoints = endpoints(args, &options, &stop).map_err(|failure| match failure {
+        Failure::Error(error) => stop.explains(error).into(),
+        other => other,
+    })?;
+    let request = Arc::new(Request::new(&endpoints, &options).map_err(Failure::of_arguments)?);
     stop.closes(&request);
-    report(&*request, &args.endpoint)?;
+    report(&*request, &endpoints)?;
 
     let mut output = Output::new()?;
     let mut progress = Progress::new();
@@ -89,6 +99,22 @@ pub fn run(args: &CallArgs) -> Result<(), Failure> {
         output.flush()?;
     }
     first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
+}
+
+/// Where the target is. A name never has what every endpoint has.
+fn endpoints(args: &CallArgs, options: &Options, stop: &Stop) -> Result<String, Failure> {
+    if args.target.contains("://") {
+        return Ok(args.target.clone());
+    }
+    let client = args.registry.client(options, stop)?;
+    let instances = client
+        .lookup_all(&args.target, args.timeout.deadline())
+        .map_err(|error| args.registry.explains(error))?;
+    if instances.is_empty() {
+        return Err(no_service(&args.target).into());
+    }
+    let endpoints: Vec<String> = instances.iter().map(Instance::endpoint).collect();
+    Ok(endpoints.join(","))
 }
 
 /// One of several requests failed.

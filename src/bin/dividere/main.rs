@@ -1,11 +1,13 @@
 //! The command `dividere`: runs, watches and talks to programs that use dividere, from a shell.
 
+mod broker;
 mod call;
 mod completions;
 mod failure;
 mod input;
 mod keygen;
 mod messages;
+mod names;
 mod output;
 mod perf;
 mod progress;
@@ -35,10 +37,15 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Registry(names::server::RegistryServerArgs),
+    Ls(names::list::ListArgs),
+    Lookup(names::lookup::LookupArgs),
+    Watch(names::watch::WatchArgs),
     Pub(publish::PubArgs),
     Sub(subscribe::SubArgs),
     Call(call::CallArgs),
     Proxy(proxy::ProxyArgs),
+    Broker(broker::BrokerArgs),
     Perf(perf::PerfArgs),
     Keygen(keygen::KeygenArgs),
     Completions(completions::CompletionsArgs),
@@ -73,10 +80,15 @@ fn main() -> ExitCode {
 
 fn run(command: &Command) -> Result<(), Failure> {
     match command {
+        Command::Registry(args) => names::server::run(args),
+        Command::Ls(args) => names::list::run(args),
+        Command::Lookup(args) => names::lookup::run(args),
+        Command::Watch(args) => names::watch::run(args),
         Command::Pub(args) => publish::run(args),
         Command::Sub(args) => subscribe::run(args),
         Command::Call(args) => call::run(args),
         Command::Proxy(args) => proxy::run(args),
+        Command::Broker(args) => broker::run(args),
         Command::Perf(args) => perf::run(args),
         Command::Keygen(args) => keygen::run(args),
         Command::Completions(args) => completions::run(args),
