@@ -22,7 +22,7 @@
  * int32_t and are checked.
  *
  * Timeouts are milliseconds: negative waits without limit, 0 does not wait. TIMEOUT where the time was over,
- * WOULD_BLOCK where there was none; signals do not cut a wait short.
+ * WOULD_BLOCK where there was none; signals cut no wait short, but see dividere_interrupt_waits.
  *
  * A callback is a function, its context, and a destructor for the context, which may be NULL and is called
  * exactly once, after the last call has returned, also when registering failed. Callbacks run with no lock
@@ -640,6 +640,72 @@ typedef struct dividere_socket_t {
 } dividere_socket_t;
 
 /**
+ * What of a message was copied, and where to: its type name, and right behind it its payload.
+ */
+typedef struct dividere_copied_t {
+    /**
+     * What the message holds: DIVIDERE_MESSAGE_TYPED and so on.
+     */
+    int32_t kind;
+    /**
+     * 1 where dividere_message_reply can still answer it, 0 where not.
+     */
+    int32_t can_reply;
+    /**
+     * Number of frames in front of it that routed it here.
+     */
+    uint64_t route_count;
+    /**
+     * Length of the type name in bytes; 0 unless the kind is TYPED.
+     */
+    uint64_t type_name_len;
+    /**
+     * Length of the payload in bytes: for all other kinds, of all bytes.
+     */
+    uint64_t payload_len;
+    /**
+     * Where the type name begins in the buffer; UINT64_MAX where it and the payload did not fit, so that nothing of
+     * this message was copied: it is to be looked at itself.
+     */
+    uint64_t offset;
+} dividere_copied_t;
+
+/**
+ * What to receive into. Made once and used again and again, by one thread at a time.
+ */
+typedef struct dividere_batch_t {
+    /**
+     * `count` different messages: each holds in full what was received into it.
+     */
+    struct dividere_message_t *const *messages;
+    /**
+     * Room for `count` descriptions of copies.
+     */
+    struct dividere_copied_t *copied;
+    /**
+     * How many messages to receive at most.
+     */
+    size_t count;
+    /**
+     * Where names and payloads are copied to, one message behind the other.
+     */
+    void *buffer;
+    /**
+     * Its size in bytes.
+     */
+    size_t size;
+    /**
+     * 1 where messages are looked at as envelopes (one that is none has the kind UNDECODABLE and is no error), 0
+     * where they are not.
+     */
+    int32_t typed;
+    /**
+     * Out: how many were received. Written on success only.
+     */
+    uint64_t received;
+} dividere_batch_t;
+
+/**
  * What a handle counted since it was made. Each counter by itself is exact and only grows; two of
  * them may be a message apart.
  */
@@ -1070,6 +1136,14 @@ dividere_status_t dividere_configure(const struct dividere_options_t *options);
 dividere_status_t dividere_shutdown(int64_t timeout_ms);
 
 /**
+ * With 1, a wait ends with CANCELLED when a signal handler ran on its thread meanwhile, in the whole process: for
+ * runtimes, as Python's, that run what they call a signal handler only after the call has returned. With 0, as it
+ * is from the beginning, waits go on. Meant are the waits for something to receive, for a reply and for room to
+ * send; what is waited for can still come, and the call be made again.
+ */
+dividere_status_t dividere_interrupt_waits(int32_t on);
+
+/**
  * Hands each line of the log of this level or a more important one to `callback`, in place of the
  * one set before; a NULL `callback` ends it. What dividere says because of a call inside the
  * callback is not handed to it. The environment variable DIVIDERE_LOG (error, warning, info, debug,
@@ -1211,12 +1285,28 @@ dividere_status_t dividere_message_reply_error(struct dividere_message_t *messag
                                                const char *text);
 
 /**
+ * As dividere_socket_recv_many, and copies what came. What does not fit into the buffer is in its message only.
+ */
+dividere_status_t dividere_socket_recv_batch(struct dividere_socket_t socket,
+                                             struct dividere_batch_t *batch,
+                                             int64_t timeout_ms);
+
+/**
  * Sends a message that was prepared, typed or bytes; it is empty afterwards, on success only. STATE
  * where it is empty or (request, response) out of turn; TOO_LARGE beyond the maximum message size;
  * TIMEOUT or WOULD_BLOCK where a full queue blocks or fails; UNSUPPORTED where the role sends nothing.
  */
 dividere_status_t dividere_socket_send(struct dividere_socket_t socket,
                                        struct dividere_message_t *message);
+
+/**
+ * Sends a typed message whose payload is serialised already, copied. Fails as dividere_socket_send;
+ * INVALID_ARGUMENT where the name of the type is none.
+ */
+dividere_status_t dividere_socket_send_typed(struct dividere_socket_t socket,
+                                             const char *type_name,
+                                             const void *payload,
+                                             size_t len);
 
 /**
  * Sends bytes as they are, without an envelope. Fails as dividere_socket_send.
@@ -1531,6 +1621,33 @@ dividere_status_t dividere_request_call(struct dividere_request_t request,
                                         struct dividere_message_t *reply,
                                         int64_t timeout_ms,
                                         uint32_t retries);
+
+/**
+ * Sends `message` to the next endpoint that is connected, waiting for one for `timeout_ms` milliseconds, and gives
+ * the number under which dividere_request_finish_call has the reply: a call whose caller waits in an event loop of
+ * its own. Any number of them may be under way. `message` is empty afterwards, on success only.
+ */
+dividere_status_t dividere_request_start_call(struct dividere_request_t request,
+                                              struct dividere_message_t *message,
+                                              int64_t timeout_ms,
+                                              uint64_t *call);
+
+/**
+ * Receives the reply to what dividere_request_start_call sent; dividere_socket_fd is readable when there may be
+ * one. After TIMEOUT, WOULD_BLOCK and CANCELLED it is still expected; after everything else the call is over.
+ * NOT_FOUND where it was over before. Else fails as dividere_request_call.
+ */
+dividere_status_t dividere_request_finish_call(struct dividere_request_t request,
+                                               uint64_t call,
+                                               struct dividere_message_t *reply,
+                                               int64_t timeout_ms);
+
+/**
+ * Gives up what dividere_request_start_call sent: a reply to it is dropped and counted. NOT_FOUND where the call is
+ * over.
+ */
+dividere_status_t dividere_request_abandon_call(struct dividere_request_t request,
+                                                uint64_t call);
 
 /**
  * Sends a request; the reply is received next. STATE where the reply to the one before was not received.

@@ -160,16 +160,33 @@ test_native() {
 
 test_interop() {
     local python
-    if [ -z "$(find tests bindings -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
+    if [ -z "$(find tests -name 'test_*.py' -print -quit 2>/dev/null)" ]; then
         return
     fi
     if ! python=$(tests/interop/setup.sh); then
-        skip_part 'python' 'the environment could not be made, see above'
+        skip_part 'pytest' 'the environment could not be made, see above'
         return
     fi
     retry_with=(--last-failed)
     run_part 'pytest' 900 env BUILD="$test_build" "$python" -m pytest -q \
         -o cache_dir="$root/build/pytest" tests
+    retry_with=()
+}
+
+# The Python binding, from its wheel, with python3 and with every other CPython from
+# 3.9 on that is here.
+test_python() {
+    local python22 python version
+    python22=$(tests/interop/setup.sh) || python22=dividere-2.2.0-could-not-be-installed
+    if ! run_build 'python wheel' 1500 bindings/python/build-wheel.sh; then
+        skip_part 'python' 'the wheel could not be built'
+        return
+    fi
+    retry_with=(--last-failed)
+    while read -r version python; do
+        run_part "python $version" 420 env DIVIDERE_PYTHON22="$python22" \
+            bindings/python/run-tests.sh --python "$python"
+    done < <(bindings/python/interpreters.sh)
     retry_with=()
 }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result, Status};
 
@@ -104,22 +105,44 @@ impl Epoll {
     }
 }
 
+static INTERRUPT_WAITS: AtomicBool = AtomicBool::new(false);
+
+/// Whether a wait ends with CANCELLED when its thread ran a signal handler meanwhile. It does not unless asked for: this
+/// is for runtimes that run their handlers only once a call has returned.
+pub(crate) fn interrupt_waits(on: bool) {
+    INTERRUPT_WAITS.store(on, Ordering::Relaxed);
+}
+
 /// Sleeps until one of the descriptors is readable or the time is over. EINTR counts as a wake-up:
-/// every caller tries again and computes the time that remains.
-pub(crate) fn poll_readable(fds: &[RawFd], timeout_ms: i32) -> bool {
+/// every caller tries again and computes the time that remains. CANCELLED as `interrupt_waits` says.
+pub(crate) fn poll_readable(fds: &[RawFd], timeout_ms: i32) -> Result<()> {
     const MOST: usize = 4;
-    let mut items = [libc::pollfd {
-        fd: -1,
-        events: 0,
-        revents: 0,
-    }; MOST];
+    let mut items = [readable(-1); MOST];
+    let count = fds.len().min(MOST);
     for (item, fd) in items.iter_mut().zip(fds) {
-        item.fd = *fd;
-        item.events = libc::POLLIN;
+        *item = readable(*fd);
     }
-    // SAFETY: MOST initialised entries; no more than that are named.
-    let n = unsafe { libc::poll(items.as_mut_ptr(), fds.len().min(MOST) as libc::nfds_t, timeout_ms) };
-    n != 0
+    poll(&mut items[..count], timeout_ms)
+}
+
+/// What poll is told to wait for a descriptor to become readable; none where it is -1.
+pub(crate) fn readable(fd: RawFd) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    }
+}
+
+/// The same for any number of descriptors.
+pub(crate) fn poll(items: &mut [libc::pollfd], timeout_ms: i32) -> Result<()> {
+    // SAFETY: a live slice, with its own length.
+    let n = unsafe { libc::poll(items.as_mut_ptr(), items.len() as libc::nfds_t, timeout_ms) };
+    let interrupted = n < 0 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+    if interrupted && INTERRUPT_WAITS.load(Ordering::Relaxed) {
+        return Err(Error::new(Status::Cancelled, "a signal ended the wait"));
+    }
+    Ok(())
 }
 
 /// Descriptors that must be free before libzmq is asked for a context, a socket or an endpoint:

@@ -49,6 +49,7 @@ pub mod process;
 pub mod envelope;
 pub mod message;
 
+pub mod batch;
 pub mod event;
 pub mod socket;
 

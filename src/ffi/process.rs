@@ -7,7 +7,9 @@ use super::bytes::object;
 use super::callback::{dividere_destructor_t, Context};
 use super::guard::guard;
 use super::options::dividere_options_t;
+use super::socket::flag;
 use super::status::dividere_status_t;
+use crate::connection::linux;
 use crate::connection::log::{set_log_callback, Level, LogCallback};
 use crate::connection::options::ProcessOptions;
 use crate::connection::process;
@@ -52,6 +54,18 @@ pub unsafe extern "C" fn dividere_configure(options: *const dividere_options_t) 
 pub extern "C" fn dividere_shutdown(timeout_ms: i64) -> dividere_status_t {
     guard(|| {
         process::shutdown(u64::try_from(timeout_ms).ok().map(Duration::from_millis));
+        Ok(())
+    })
+}
+
+/// With 1, a wait ends with CANCELLED when a signal handler ran on its thread meanwhile, in the whole process: for
+/// runtimes, as Python's, that run what they call a signal handler only after the call has returned. With 0, as it
+/// is from the beginning, waits go on. Meant are the waits for something to receive, for a reply and for room to
+/// send; what is waited for can still come, and the call be made again.
+#[no_mangle]
+pub extern "C" fn dividere_interrupt_waits(on: i32) -> dividere_status_t {
+    guard(|| {
+        linux::interrupt_waits(flag(on, "on")?);
         Ok(())
     })
 }

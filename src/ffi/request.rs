@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::bytes::{bytes, place_or_none, text};
+use super::bytes::{bytes, place, place_or_none, text};
 use super::guard::{guard, guard_closing};
 use super::handle::{close, find, insert};
 use super::message::{dividere_message_t, message, two_messages};
@@ -72,6 +72,44 @@ pub unsafe extern "C" fn dividere_request_call(
         let (message, reply) = two_messages(message, reply, "reply")?;
         find::<Request>(request.id)?.call(message, reply, timeout_ms, retries)
     })
+}
+
+/// Sends `message` to the next endpoint that is connected, waiting for one for `timeout_ms` milliseconds, and gives
+/// the number under which dividere_request_finish_call has the reply: a call whose caller waits in an event loop of
+/// its own. Any number of them may be under way. `message` is empty afterwards, on success only.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_request_start_call(
+    request: dividere_request_t,
+    message: *mut dividere_message_t,
+    timeout_ms: i64,
+    call: *mut u64,
+) -> dividere_status_t {
+    guard(|| {
+        let mut place = place(call, "call")?;
+        let message = self::message(message)?;
+        place.set(find::<Request>(request.id)?.start_call(message, Deadline::from_ms(timeout_ms))?);
+        Ok(())
+    })
+}
+
+/// Receives the reply to what dividere_request_start_call sent; dividere_socket_fd is readable when there may be
+/// one. After TIMEOUT, WOULD_BLOCK and CANCELLED it is still expected; after everything else the call is over.
+/// NOT_FOUND where it was over before. Else fails as dividere_request_call.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_request_finish_call(
+    request: dividere_request_t,
+    call: u64,
+    reply: *mut dividere_message_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| find::<Request>(request.id)?.finish_call(call, message(reply)?, Deadline::from_ms(timeout_ms)))
+}
+
+/// Gives up what dividere_request_start_call sent: a reply to it is dropped and counted. NOT_FOUND where the call is
+/// over.
+#[no_mangle]
+pub extern "C" fn dividere_request_abandon_call(request: dividere_request_t, call: u64) -> dividere_status_t {
+    guard(|| find::<Request>(request.id)?.abandon_call(call))
 }
 
 /// Sends a request; the reply is received next. STATE where the reply to the one before was not received.

@@ -72,6 +72,26 @@ pub unsafe extern "C" fn dividere_socket_send(
     guard(|| find_socket(socket.id)?.send(self::message(message)?))
 }
 
+/// Sends a typed message whose payload is serialised already, copied. Fails as dividere_socket_send;
+/// INVALID_ARGUMENT where the name of the type is none.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_socket_send_typed(
+    socket: dividere_socket_t,
+    type_name: *const c_char,
+    payload: *const c_void,
+    len: usize,
+) -> dividere_status_t {
+    guard(|| {
+        let socket = find_socket(socket.id)?;
+        let payload = bytes(payload, len, "payload")?;
+        let mut message = Message::new();
+        message
+            .prepare(text(type_name, "type_name")?, len)?
+            .copy_from_slice(payload);
+        socket.send(&mut message)
+    })
+}
+
 /// Sends bytes as they are, without an envelope. Fails as dividere_socket_send.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_socket_send_bytes(
@@ -371,7 +391,7 @@ fn check(socket: &dyn crate::messaging::channel::Channel) -> Result<()> {
     socket.sockets().first().map_or(Ok(()), |socket| socket.check())
 }
 
-unsafe fn batch<'a>(messages: *const *mut dividere_message_t, count: usize) -> Result<Vec<&'a mut Message>> {
+pub(super) unsafe fn batch<'a>(messages: *const *mut dividere_message_t, count: usize) -> Result<Vec<&'a mut Message>> {
     let pointers = list(messages, count, "messages")?;
     let mut sorted = pointers.to_vec();
     sorted.sort_unstable();

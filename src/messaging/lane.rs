@@ -58,6 +58,11 @@ impl Lane {
         sent
     }
 
+    /// Whether the reply to this number was neither taken nor given up.
+    pub fn expects(&self, number: u64) -> bool {
+        lock(&self.inbox).waiting.contains(&number)
+    }
+
     /// Nobody waits for this number any more; its reply will be counted as stale.
     pub fn forget(&self, number: u64) {
         let mut inbox = lock(&self.inbox);

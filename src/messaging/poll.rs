@@ -3,6 +3,7 @@
 use std::os::fd::RawFd;
 
 use crate::connection::clock::Deadline;
+use crate::connection::linux;
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
 
@@ -17,14 +18,7 @@ pub fn poll(channels: &[&dyn Channel], deadline: Deadline) -> Result<Vec<bool>> 
         .iter()
         .map(|channel| channel.fd())
         .collect::<Result<Vec<RawFd>>>()?;
-    let mut items: Vec<libc::pollfd> = fds
-        .iter()
-        .map(|fd| libc::pollfd {
-            fd: *fd,
-            events: libc::POLLIN,
-            revents: 0,
-        })
-        .collect();
+    let mut items: Vec<libc::pollfd> = fds.into_iter().map(linux::readable).collect();
     loop {
         let mut any = false;
         let mut ready = Vec::with_capacity(channels.len());
@@ -46,7 +40,7 @@ pub fn poll(channels: &[&dyn Channel], deadline: Deadline) -> Result<Vec<bool>> 
                 _ => Error::new(Status::Timeout, "nothing arrived in the time given"),
             });
         }
-        // SAFETY: `items` is a live array of that length. EINTR: everything is looked at again.
-        unsafe { libc::poll(items.as_mut_ptr(), items.len() as libc::nfds_t, deadline.poll_ms()) };
+        // A wake-up of any kind: everything is looked at again.
+        linux::poll(&mut items, deadline.poll_ms())?;
     }
 }

@@ -139,6 +139,57 @@ impl Request {
         answer.get()
     }
 
+    /// Sends a request and gives the number under which `finish_call` has its reply: for those who wait otherwise than
+    /// by sleeping in `call`. Any number of them may be under way. `request` is empty afterwards, on success only.
+    /// TIMEOUT, or WOULD_BLOCK, while no endpoint is connected.
+    pub fn start_call(&self, request: &mut Message, deadline: Deadline) -> Result<u64> {
+        self.check()?;
+        request.require_content()?;
+        match self.begin(request.frame_mut(), deadline) {
+            Ok((_, number)) => {
+                request.clear();
+                Ok(number)
+            }
+            Err(error) if error.status() == Status::Timeout && matches!(deadline, Deadline::Now) => Err(Error::new(
+                Status::WouldBlock,
+                "no endpoint is connected, or its queue is full",
+            )),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Receives the reply to what `start_call` sent; when there may be one, `fd` is readable. After TIMEOUT, WOULD_BLOCK
+    /// and CANCELLED it is still expected, after everything else the call is over. NOT_FOUND where it was over before.
+    pub fn finish_call(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<()> {
+        self.check()?;
+        let lane = self.lane_of(call)?;
+        match lane.recv(call, deadline) {
+            Ok(frame) => {
+                reply.received(frame, None);
+                self.look_at_reply(reply)
+            }
+            Err(error) => {
+                if !is_still_expected(error.status()) {
+                    lane.forget(call);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives up what `start_call` sent: its reply will be dropped and counted. NOT_FOUND where it was over before.
+    pub fn abandon_call(&self, call: u64) -> Result<()> {
+        self.lane_of(call)?.forget(call);
+        Ok(())
+    }
+
+    fn lane_of(&self, call: u64) -> Result<&Lane> {
+        self.lanes
+            .iter()
+            .find(|lane| lane.expects(call))
+            .ok_or_else(|| Error::new(Status::NotFound, "no such call is under way"))
+    }
+
     /// What `recv` waits for.
     fn sent(&self) -> Result<(usize, u64)> {
         match *lock(&self.outstanding) {
@@ -213,6 +264,11 @@ impl Request {
     }
 }
 
+/// Whether a wait for a reply that ended so may be followed by another.
+fn is_still_expected(outcome: Status) -> bool {
+    matches!(outcome, Status::Timeout | Status::WouldBlock | Status::Cancelled)
+}
+
 impl Channel for Request {
     fn role(&self) -> &'static str {
         "request"
@@ -243,13 +299,14 @@ impl Channel for Request {
         Arc::clone(&self.events)
     }
 
-    /// Receives the reply to what was sent. After a TIMEOUT the request is given up, after WOULD_BLOCK it is not.
+    /// Receives the reply to what was sent. After a TIMEOUT the request is given up, after WOULD_BLOCK and CANCELLED it is
+    /// not.
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check()?;
         let (at, number) = self.sent()?;
         let reply = self.lanes[at].recv(number, deadline);
         match &reply {
-            Err(e) if e.status() == Status::WouldBlock => {}
+            Err(e) if matches!(e.status(), Status::WouldBlock | Status::Cancelled) => {}
             _ => {
                 self.lanes[at].forget(number);
                 let mut current = lock(&self.outstanding);

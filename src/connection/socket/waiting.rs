@@ -96,9 +96,10 @@ impl Socket {
                 For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
                 _ => deadline,
             };
-            entered.sleep(what, deadline);
+            let slept = entered.sleep(what, deadline);
             entered = self.enter()?;
             entered.state.of(what).count -= 1;
+            slept?;
         }
     }
 
@@ -173,8 +174,8 @@ impl Entered<'_> {
         }
     }
 
-    /// Gives the lock back and sleeps.
-    fn sleep(mut self, what: For, mut deadline: Deadline) {
+    /// Gives the lock back and sleeps. CANCELLED where a signal ended that and shall end the wait.
+    fn sleep(mut self, what: For, mut deadline: Deadline) -> Result<()> {
         self.state.of(what).count += 1;
         // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
         // So a look is owed to others only.
@@ -189,7 +190,7 @@ impl Entered<'_> {
         }
         let fds = [self.socket.zmq_fd, ring.unwrap_or(-1)];
         drop(self);
-        poll_readable(&fds, deadline.poll_ms());
+        poll_readable(&fds, deadline.poll_ms())
     }
 }
 

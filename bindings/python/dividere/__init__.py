@@ -1,0 +1,91 @@
+"""Typed protobuf messages over ZeroMQ: `dividere.messaging`, and bytes: `dividere.connection`.
+
+    import dividere
+
+    publisher = dividere.messaging.Publisher("tcp://127.0.0.1:*")
+    subscriber = dividere.messaging.Subscriber(publisher.last_endpoint)
+    publisher.wait_for_subscribers(timeout=10)
+    publisher.send(Reading(name="cpu", value=0.7))
+    print(subscriber.recv(timeout=10))
+
+Programs that were written for dividere 2.2.0 run unchanged.
+"""
+
+from dividere import MsgLib, connection, messaging
+from dividere._abi import FullQueue, MessageKind, ProxyKind, Status
+from dividere._connector import Event, EventKind, Statistics
+from dividere._process import has, shutdown, version
+from dividere.errors import (
+    AddressInUse,
+    Busy,
+    Cancelled,
+    Closed,
+    DecodeError,
+    EndpointError,
+    Error,
+    Forked,
+    HandshakeFailed,
+    InternalError,
+    InvalidArgument,
+    LimitReached,
+    NotFound,
+    OutOfMemory,
+    PermissionDenied,
+    RemoteError,
+    StateError,
+    TimedOut,
+    TooLarge,
+    UnknownType,
+    Unreachable,
+    Unsupported,
+    WouldBlock,
+    WrongType,
+)
+from dividere.options import KeyPair, Options, configure, curve_keypair, curve_public
+
+__version__ = version()
+
+__all__ = [
+    "AddressInUse",
+    "Busy",
+    "Cancelled",
+    "Closed",
+    "DecodeError",
+    "EndpointError",
+    "Error",
+    "Event",
+    "EventKind",
+    "Forked",
+    "FullQueue",
+    "HandshakeFailed",
+    "InternalError",
+    "InvalidArgument",
+    "KeyPair",
+    "LimitReached",
+    "MessageKind",
+    "MsgLib",
+    "NotFound",
+    "Options",
+    "OutOfMemory",
+    "PermissionDenied",
+    "ProxyKind",
+    "RemoteError",
+    "StateError",
+    "Statistics",
+    "Status",
+    "TimedOut",
+    "TooLarge",
+    "UnknownType",
+    "Unreachable",
+    "Unsupported",
+    "WouldBlock",
+    "WrongType",
+    "configure",
+    "connection",
+    "curve_keypair",
+    "curve_public",
+    "has",
+    "messaging",
+    "shutdown",
+    "version",
+]

@@ -1,0 +1,112 @@
+"""What messages are received into: a message of the library, and a buffer into which it copies what came, so
+that a receive is one call into C. They are used again and again, by one call at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from ctypes import byref, c_void_p
+from typing import Any
+
+from dividere._abi import Batch, Copied, MessageKind, View
+from dividere._library import quick
+from dividere.errors import check
+
+# What is larger is not copied into the buffer but taken from the message.
+SINGLE_BYTES = 16 * 1024
+BATCH_BYTES = 256 * 1024
+#: The most messages that one call receives.
+BATCH_MESSAGES = 256
+
+UNDECODABLE = int(MessageKind.UNDECODABLE)
+TYPED = int(MessageKind.TYPED)
+#: kind, can_reply, route_count, type_name_len, payload_len, offset
+ENTRY = struct.Struct("=iiQQQQ")
+NOT_COPIED = (1 << 64) - 1
+
+assert ENTRY.size == ctypes.sizeof(Copied)
+
+
+class Slot:
+    """Room for `count` messages."""
+
+    def __init__(self, count: int, size: int) -> None:
+        self.messages = (c_void_p * count)()
+        self._copied = (Copied * count)()
+        self.buffer: Any = (ctypes.c_char * size)()
+        #: As numbers: the first is kind | can_reply << 32, the others follow in their order.
+        self.fields: Any = (ctypes.c_uint64 * 5).from_buffer(self._copied)
+        self.entries = memoryview(self._copied).cast("B")
+        self.batch = Batch(
+            messages=ctypes.cast(self.messages, c_void_p),
+            copied=ctypes.cast(self._copied, c_void_p),
+            count=count,
+            buffer=ctypes.cast(self.buffer, c_void_p),
+            size=size,
+            typed=1,
+        )
+        #: What C is given.
+        self.into = byref(self.batch)
+        for i in range(count):
+            message = c_void_p()
+            check(quick.message_new(byref(message)))
+            self.messages[i] = message.value
+
+    def __del__(self) -> None:
+        if quick is not None:
+            for message in getattr(self, "messages", ()):
+                quick.message_free(message)
+
+    def route(self, index: int = 0) -> list[bytes]:
+        """The frames that routed a message here."""
+        count = ENTRY.unpack_from(self.entries, index * ENTRY.size)[2]
+        frames = []
+        for i in range(count):
+            data, length = c_void_p(), ctypes.c_size_t()
+            check(quick.message_route(self.messages[index], i, byref(data), byref(length)))
+            frames.append(ctypes.string_at(data.value or 0, length.value))
+        return frames
+
+    def take(self, index: int = 0) -> tuple[int, bytes, bytes]:
+        """Kind, type name and payload of a message."""
+        kind, _, _, name, payload, offset = ENTRY.unpack_from(self.entries, index * ENTRY.size)
+        if offset != NOT_COPIED:
+            middle = offset + name
+            return kind, self.buffer[offset:middle], self.buffer[middle : middle + payload]
+        return self.taken_message(index)
+
+    def taken_message(self, index: int = 0) -> tuple[int, bytes, bytes]:
+        """The same from the message itself, which is empty afterwards."""
+        view = View()
+        check(quick.message_view(self.messages[index], byref(view)))
+        taken = (
+            view.kind,
+            ctypes.string_at(view.type_name, view.type_name_len),
+            ctypes.string_at(view.payload, view.payload_len),
+        )
+        # Not to hold on to a large frame until the next message comes.
+        check(quick.message_clear(self.messages[index]))
+        return taken
+
+
+#: Free ones, each of one message.
+singles: list[Slot] = []
+#: Free ones, each of many.
+batches: list[Slot] = []
+
+
+def single() -> Slot:
+    """One that nobody else uses; it goes back to `singles`."""
+    try:
+        return singles.pop()
+    except IndexError:
+        return Slot(1, SINGLE_BYTES)
+
+
+def batch() -> Slot:
+    """The same for `batches`."""
+    try:
+        return batches.pop()
+    except IndexError:
+        return Slot(BATCH_MESSAGES, BATCH_BYTES)

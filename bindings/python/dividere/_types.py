@@ -1,0 +1,84 @@
+"""Message types: their full names as they travel, and their classes."""
+
+from __future__ import annotations
+
+from typing import Any, Union
+
+from google.protobuf import descriptor_pool, message_factory
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+from google.protobuf.message import Message
+
+from dividere.errors import DecodeError, InvalidArgument, UnknownType
+
+#: A message type: its class, one of its messages, or its full name.
+MessageType = Union[type[Message], Message, str]
+
+#: The full name of each class met so far, as C takes it.
+names: dict[type[Any], bytes] = {}
+#: The class of each full name met so far. Classes that the program names itself come before those that the
+#: registry of protobuf would give.
+classes: dict[bytes, type[Message]] = {}
+
+
+def name_of(message: Any) -> bytes:
+    """The full name of a message's type, remembered for the next one."""
+    kind = type(message)
+    try:
+        full_name: str = message.DESCRIPTOR.full_name
+    except AttributeError:
+        raise InvalidArgument(f"a protobuf message is needed, not {kind.__name__}") from None
+    name = full_name.encode()
+    names[kind] = name
+    classes.setdefault(name, kind)
+    return name
+
+
+def type_name(of: MessageType) -> str:
+    """The full name of a type given as a class, a message or a name."""
+    if isinstance(of, str):
+        return of
+    descriptor = getattr(of, "DESCRIPTOR", None)
+    if descriptor is None:
+        raise InvalidArgument(f"a message type is a protobuf class, a message or a full name, not {of!r}")
+    kind = of if isinstance(of, type) else type(of)
+    name: str = descriptor.full_name
+    classes.setdefault(name.encode(), kind)
+    return name
+
+
+_class_of: Any
+if hasattr(message_factory, "GetMessageClass"):
+    _class_of = message_factory.GetMessageClass
+else:  # protobuf before 4.22
+    _factory: Any = message_factory.MessageFactory(descriptor_pool.Default())
+    _class_of = _factory.GetPrototype
+
+
+def class_of(name: bytes) -> type[Message]:
+    """The class for a full name, from protobuf's registry. KeyError where no module that has it was imported."""
+    descriptor = descriptor_pool.Default().FindMessageTypeByName(name.decode("utf-8", "replace"))
+    kind: type[Message] = _class_of(descriptor)
+    classes[name] = kind
+    return kind
+
+
+def parse(name: bytes, payload: bytes) -> Message:
+    """The message that travelled as a payload of this type."""
+    try:
+        kind = classes.get(name) or class_of(name)
+    except KeyError:
+        text = name.decode("utf-8", "replace")
+        error = UnknownType(f"a message of type {text}: no module that has its class was imported")
+        error.type_name, error.data = text, payload
+        raise error from None
+    try:
+        return kind.FromString(payload)
+    except ProtobufDecodeError as cause:
+        raise undecodable(payload, f"the payload is no {name.decode('utf-8', 'replace')}: {cause}") from None
+
+
+def undecodable(data: bytes, why: str = "what was received is no envelope") -> DecodeError:
+    """The exception for bytes that are no message."""
+    error = DecodeError(why)
+    error.data = data
+    return error

@@ -1,0 +1,130 @@
+"""Waiting in C so that Ctrl-C, and every other signal, is heard at once.
+
+Python runs signal handlers only between its own instructions, on the main thread. A wait for messages therefore
+ends with CANCELLED when a signal came (`dividere_interrupt_waits`), Python runs its handler, and unless that
+raised, the wait goes on for the time that remains. The few waits that sleep otherwise are made on a thread of
+their own while the main thread waits for that one.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+
+from dividere._abi import Status
+from dividere._library import quick
+from dividere.errors import check, last_error
+
+CANCELLED = int(Status.CANCELLED)
+TIMEOUT = int(Status.TIMEOUT)
+WOULD_BLOCK = int(Status.WOULD_BLOCK)
+
+_LONGEST_MS = (1 << 63) - 1
+# How soon the thread of a wait that was given up sees it. Nobody waits for that.
+_SLICE_MS = 200
+
+check(quick.interrupt_waits(1))
+
+
+def milliseconds(timeout: float | None) -> int:
+    """A timeout in seconds as C takes it: None waits without limit."""
+    if timeout is None:
+        return -1
+    if timeout <= 0:
+        return 0
+    return min(math.ceil(timeout * 1000), _LONGEST_MS) if timeout < 9e15 else -1
+
+
+def given(time_out_ms: float | None, timeout: float | None) -> int:
+    """Milliseconds from the two forms of a timeout: in milliseconds as in dividere 2.2.0, or in seconds."""
+    if timeout is not None:
+        return milliseconds(timeout)
+    if time_out_ms is None or time_out_ms < 0:
+        return -1
+    return math.ceil(time_out_ms)
+
+
+class Remaining:
+    """Counts down from the moment at which it was made."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self, ms: int) -> None:
+        self._end = None if ms < 0 else time.monotonic() + ms / 1000
+
+    def ms(self) -> int:
+        """What is left, rounded up; negative where there is no limit."""
+        if self._end is None:
+            return -1
+        return max(0, math.ceil((self._end - time.monotonic()) * 1000))
+
+
+def interruptible(call: Callable[[int], int], ms: int) -> int:
+    """The status of `call(ms)`, which ends with CANCELLED at a signal and is made again then."""
+    remaining = Remaining(ms)
+    status = call(ms)
+    while status == CANCELLED:
+        left = remaining.ms()
+        status = call(left)
+        if left == 0 and status == WOULD_BLOCK:
+            return TIMEOUT
+    return status
+
+
+def aside(call: Callable[[int], int], ms: int) -> tuple[int, str]:
+    """Status and text of `call(ms)`, which cannot be interrupted: on the main thread it is made by another one."""
+    if threading.current_thread() is not threading.main_thread() or ms == 0:
+        status = call(ms)
+        return status, last_error() if status else ""
+    status = call(0)
+    if status not in (WOULD_BLOCK, TIMEOUT):
+        return status, last_error() if status else ""
+    wait = _Wait(call, ms)
+    try:
+        wait.done.wait()
+    finally:
+        wait.given_up = True
+    if wait.failure is not None:
+        raise wait.failure
+    return wait.status, wait.text
+
+
+class _Wait:
+    """A wait on a thread of its own. Until it is given up, or over."""
+
+    def __init__(self, call: Callable[[int], int], ms: int) -> None:
+        self.given_up = False
+        self.done = threading.Event()
+        self.status = 0
+        self.text = ""
+        self.failure: BaseException | None = None
+        threading.Thread(target=self._run, args=(call, ms), name="dividere-wait", daemon=True).start()
+
+    def _run(self, call: Callable[[int], int], ms: int) -> None:
+        remaining = Remaining(ms)
+        try:
+            while not self.given_up:
+                left = remaining.ms()
+                slice_ms = _SLICE_MS if left < 0 else min(left, _SLICE_MS)
+                self.status = call(slice_ms)
+                over = left >= 0 and left <= slice_ms
+                if self.status not in (TIMEOUT, WOULD_BLOCK, CANCELLED) or over:
+                    if self.status == WOULD_BLOCK:
+                        self.status = TIMEOUT
+                    self.text = last_error() if self.status else ""
+                    return
+        except BaseException as error:
+            self.failure = error
+        finally:
+            self.done.set()
+
+
+def check_aside(call: Callable[[int], int], ms: int) -> None:
+    """Makes the wait and raises what came of it."""
+    from dividere.errors import error_of
+
+    status, text = aside(call, ms)
+    if status:
+        raise error_of(status, text)

@@ -1,0 +1,600 @@
+"""Bytes between programs: publish and subscribe, request and response, dealers, proxies.
+
+Each class is one socket; `dividere.messaging` has the same ones for protobuf messages. Endpoints are
+`tcp://host:port` (`tcp://*:port` binds to every address, `tcp://127.0.0.1:*` to a free port), `ipc://path` and
+`inproc://name`; a list, or commas, name several. "@" in front binds, ">" connects, where that is not what the
+role does by itself. Timeouts are seconds; `wait` takes milliseconds as well, as in dividere 2.2.0.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import socket
+import threading
+import uuid
+from collections.abc import Iterator
+from ctypes import byref, c_size_t, c_uint64, c_void_p
+from functools import partial
+from typing import Any, Union
+
+from dividere import _abi, _logging, _slots
+from dividere._abi import ProxyKind, ProxySide, Status
+from dividere._connector import (
+    Event,
+    EventKind,
+    Handle,
+    Receiver,
+    Sender,
+    Statistics,
+    bytes_of,
+    endpoints_of,
+    event_of,
+    statistics_of,
+    text_of,
+)
+from dividere._library import lib, quick
+from dividere._socket import DEALER, PUB, REP, REQ, ROUTER, SUB, Poller, SocketView
+from dividere._types import MessageType, type_name
+from dividere._waiting import (
+    CANCELLED,
+    TIMEOUT,
+    WOULD_BLOCK,
+    Remaining,
+    check_aside,
+    interruptible,
+    milliseconds,
+)
+from dividere.errors import Closed, StateError, TimedOut, check, error_of
+from dividere.options import Options, pointer_of
+
+logger = _logging.connection
+
+Bytes = Union[bytes, bytearray, memoryview]
+#: What came through routers, or goes back through them: the route, and the message.
+Routed = tuple[list[bytes], bytes]
+
+
+class PortManager:
+    """Finds ports that are free. A port may be taken by somebody else before it is bound; binding to
+    `tcp://127.0.0.1:*` and asking for `last_endpoint` has no such gap."""
+
+    @staticmethod
+    def acquire() -> int:
+        """A TCP port that is free now, as the system knows it."""
+        with socket.socket() as sock:
+            sock.bind(("", 0))
+            port: int = sock.getsockname()[1]
+        return port
+
+
+class Connector(Handle):
+    """What all connections have in common."""
+
+    #: There is no context and no monitoring thread for each connection here.
+    ctx_: None = None
+    tid_: None = None
+    #: The connection as a socket of pyzmq; None before there is one.
+    socket_: SocketView | None = None
+
+    def _open(
+        self,
+        new: Any,
+        end_point: str | list[str] | tuple[str, ...],
+        options: Options | None,
+        kind: int,
+        identity: bytes = b"",
+    ) -> None:
+        self._options = options
+        self._make(new, end_point, options)
+        self.socket_ = SocketView(self, kind, identity)
+        if kind != PUB:
+            self.poller_ = Poller(self.socket_)
+
+    @staticmethod
+    def registerSocketMonitoring(sock: SocketView) -> threading.Thread:
+        """Starts a thread that logs the events of a socket until it is closed. Not needed: `logger` gets the events
+        of all sockets, and `recv_event` and `events` have them."""
+        thread = threading.Thread(
+            target=Connector.socketEventMonitor, args=(sock,), name="dividere-events", daemon=True
+        )
+        thread.start()
+        return thread
+
+    @staticmethod
+    def socketEventMonitor(monitorSock: SocketView) -> None:
+        """Logs the events of a socket until it is closed."""
+        while not monitorSock.closed:
+            try:
+                event = monitorSock._get().recv_event(timeout=1)
+            except TimedOut:
+                continue
+            except Closed:
+                return
+            logger.debug("Event: %s", event)
+
+
+class Publisher(Connector, Sender):
+    """Publishes to whoever subscribes. It binds to its endpoint."""
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__()
+        # With its usual options a publisher drops and never waits, so that a send need not let go of the GIL.
+        waits = options is not None and options.get("full_queue", 0) not in (0, 1, 3, "drop", "fail")
+        functions = lib if waits else quick
+        self._send_one = functions.socket_send_bytes
+        self._send_one_typed = functions.socket_send_typed
+        self._open(lib.publisher_new, endPoint, options, PUB)
+
+    def send(self, msg: Bytes) -> None:
+        """Publishes bytes. What is sent while nobody subscribes is gone."""
+        data = msg if msg.__class__ is bytes else bytes_of(msg)
+        status = self._send_one(self._id, data, len(data))
+        if status:
+            self._failed(status, partial(self._send_one, self._id, data, len(data)))
+
+    def _failed(self, status: int, again: Any) -> None:
+        while status == CANCELLED:
+            status = again()
+        if status:
+            raise error_of(status)
+
+    def subscribers(self, message_type: MessageType | None = None) -> int:
+        """How many subscribers get messages of a type; without one, how many subscribe to anything."""
+        name = None if message_type is None else type_name(message_type).encode()
+        count = c_size_t()
+        check(quick.publisher_subscribers(self._id, name, byref(count)))
+        return count.value
+
+    def wait_for_subscribers(
+        self, count: int = 1, message_type: MessageType | None = None, timeout: float | None = None
+    ) -> None:
+        """Waits until `count` subscribers get messages of a type, or, without one, of any. A subscriber counted
+        here gets everything that is published from now on."""
+        name = None if message_type is None else type_name(message_type).encode()
+        wait = partial(lib.publisher_wait_for_subscribers, self._id, name, count)
+        check_aside(wait, milliseconds(timeout))
+
+
+def _prefix_of(topic: str | Bytes) -> bytes:
+    return topic.encode() if isinstance(topic, str) else bytes_of(topic)
+
+
+class Subscriber(Connector, Receiver):
+    """Receives what publishers publish, as far as it begins with one of its topics. It connects to its endpoint."""
+
+    def __init__(
+        self, endPoint: str | list[str], topic: str | bytes = "", *, options: Options | None = None
+    ) -> None:
+        super().__init__()
+        self._open(partial(_new_subscriber, topics=[_prefix_of(topic)]), endPoint, options, SUB)
+
+    @classmethod
+    def _of_types(cls, end_point: str | list[str], types: list[bytes], options: Options | None) -> Subscriber:
+        """One for messages of these types; with none of them, for everything."""
+        made = cls.__new__(cls)
+        if types:
+            names = (ctypes.c_char_p * len(types))(*types)
+            new = partial(_new_for_types, names=names)
+        else:
+            new = partial(_new_subscriber, topics=[b""])
+        made._open(new, end_point, options, SUB)
+        return made
+
+    def subscribe(self, topic: str | Bytes) -> None:
+        """Receives whatever begins with `topic`, too. Counted: as many unsubscribe calls end it."""
+        prefix = _prefix_of(topic)
+        check(quick.subscriber_subscribe_prefix(self._id, prefix, len(prefix)))
+
+    def unsubscribe(self, topic: str | Bytes) -> None:
+        """Ends a subscription. What is on its way still arrives."""
+        prefix = _prefix_of(topic)
+        check(quick.subscriber_unsubscribe_prefix(self._id, prefix, len(prefix)))
+
+    def subscribe_type(self, message_type: MessageType) -> None:
+        """Receives messages of this type, too."""
+        check(quick.subscriber_subscribe(self._id, type_name(message_type).encode()))
+
+    def unsubscribe_type(self, message_type: MessageType) -> None:
+        """Ends a subscription to a type."""
+        check(quick.subscriber_unsubscribe(self._id, type_name(message_type).encode()))
+
+
+def _new_subscriber(endpoints: bytes, options: Any, handle: Any, topics: list[bytes]) -> int:
+    """A subscriber to topics and nothing else."""
+    status: int = lib.subscriber_new_for_types(endpoints, None, 0, options, handle)
+    for topic in topics:
+        if status == 0:
+            status = quick.subscriber_subscribe_prefix(handle._obj.value, topic, len(topic))
+    return status
+
+
+def _new_for_types(endpoints: bytes, options: Any, handle: Any, names: Any) -> int:
+    status: int = lib.subscriber_new_for_types(endpoints, names, len(names), options, handle)
+    return status
+
+
+class Request(Connector, Sender, Receiver):
+    """Asks, and gets an answer. It connects to its endpoints, and asks them in turn. Sending and receiving
+    alternate; `call` does both, from any number of threads at once. After a timeout the next request may be sent,
+    and the late reply to the old one is never taken for its reply."""
+
+    # Whether threads other than the main one call: then one of them may be the one that receives for all.
+    _shared = False
+
+    def __init__(self, endPointList: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__()
+        self._open(lib.request_new, endPointList, options, REQ)
+
+    def send(self, msg: Bytes) -> None:
+        """Sends a request; the reply is received next. StateError where the reply before was not received."""
+        self._send_bytes(msg)
+
+    def call(self, msg: Bytes, timeout: float | None = None, retries: int = 0) -> bytes:
+        """Sends a request and waits for its reply for `timeout` seconds; where none comes, sends it again, to the
+        next endpoint, up to `retries` times: so it may be served more than once."""
+        data = bytes_of(msg)
+        slot = _slots.single()
+        try:
+            check(quick.message_set_bytes(slot.messages[0], data, len(data)))
+            self._call(
+                slot, partial(quick.message_set_bytes, slot.messages[0], data, len(data)), timeout, retries
+            )
+            return slot.taken_message()[2]
+        finally:
+            _slots.singles.append(slot)
+
+    def _call(self, slot: _slots.Slot, again: Any, timeout: float | None, retries: int) -> None:
+        """Sends the message in a slot, and receives the reply into it. `again` prepares it once more."""
+        ms = milliseconds(timeout)
+        for attempt in range(retries + 1):
+            if attempt:
+                check(again())
+            status = self._ask(slot, ms)
+            if status not in (TIMEOUT, WOULD_BLOCK):
+                break
+        if status in (TIMEOUT, WOULD_BLOCK):
+            raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
+        if status:
+            raise error_of(status)
+
+    def _ask(self, slot: _slots.Slot, ms: int) -> int:
+        message: Any = slot.messages[0]
+        call = c_uint64()
+        remaining = Remaining(ms)
+        status: int = quick.request_start_call(self._id, message, 0, byref(call))
+        while status == WOULD_BLOCK:
+            if not self._wait_for_room(remaining.ms()):
+                return TIMEOUT
+            status = quick.request_start_call(self._id, message, 0, byref(call))
+        if status:
+            return status
+        over = False
+        try:
+            status = self._finish(call.value, message, remaining)
+            over = status not in (TIMEOUT, WOULD_BLOCK, CANCELLED)
+        finally:
+            if not over:
+                quick.request_abandon_call(self._id, call.value)
+        return status
+
+    def _wait_for_room(self, ms: int) -> bool:
+        try:
+            check_aside(partial(lib.socket_wait_connected, self._id, 1), ms)
+        except TimedOut:
+            return False
+        # Connected; where its queue is full, that lasts.
+        if quick.socket_wait_connected(self._id, 1, 0) == 0:
+            threading.Event().wait(0.001)
+        return True
+
+    def _finish(self, call: int, message: int, remaining: Remaining) -> int:
+        if threading.current_thread() is not threading.main_thread():
+            self._shared = True
+        if self._shared and threading.current_thread() is threading.main_thread():
+            return self._finish_beside_others(call, message, remaining)
+        return interruptible(partial(lib.request_finish_call, self._id, call, message), remaining.ms())
+
+    def _finish_beside_others(self, call: int, message: int, remaining: Remaining) -> int:
+        """Waits at the descriptor: another thread may receive for all, and the sleep of the others is not
+        interruptible."""
+        import select
+
+        poller = select.poll()
+        poller.register(self.fileno(), select.POLLIN)
+        while True:
+            status: int = quick.request_finish_call(self._id, call, message, 0)
+            if status != WOULD_BLOCK:
+                return status
+            left = remaining.ms()
+            if left == 0:
+                return TIMEOUT
+            poller.poll(None if left < 0 else left)
+
+    def _has_turns(self) -> bool:
+        return True
+
+
+class Response(Connector, Sender, Receiver):
+    """Serves requests: receives one, and sends its reply. It binds to an endpoint with a `*` in it, and connects to
+    any other one."""
+
+    # A request was received and is not answered yet.
+    _owing = False
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__()
+        self._open(lib.response_new, endPoint, options, REP)
+
+    def recv(self, timeout: float | None = None) -> bytes:
+        """Waits for the next request and returns its bytes."""
+        data: bytes = super().recv(timeout)
+        self._owing = True
+        return data
+
+    def send(self, msg: Bytes) -> None:
+        """Answers the request received last."""
+        self._send_bytes(msg)
+        self._answered()
+
+    def send_error(self, text: str, status: int = Status.REMOTE) -> None:
+        """Answers the request received last with an error: the asker gets the exception for `status`."""
+        check(lib.response_send_error(self._id, status, text.encode()))
+        self._answered()
+
+    def recv_many(self, most: int = 1, timeout: float | None = None) -> list[bytes]:
+        """One request: the next one is received once it is answered."""
+        return [self.recv(timeout)]
+
+    def _answered(self) -> None:
+        self._owing = False
+        wake = self._when_answered
+        if wake is not None:
+            wake()
+
+    #: What a reactor that waits for the answer wants to be told by.
+    _when_answered: Any = None
+
+    def _has_turns(self) -> bool:
+        return True
+
+
+class Dealer(Connector, Sender, Receiver):
+    """Sends and receives in any order: to its peers in turn, and back to where a routed message came from. It binds
+    to endpoints with a `*` in them, and connects to the others. Its identity is a random UUID unless the options
+    give one."""
+
+    def __init__(self, endPointList: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__()
+        mine = options.copy() if options is not None else Options()
+        identity = mine.get("identity")
+        if identity is None:
+            identity = str(uuid.uuid4()).encode()
+            mine.set("identity", identity)
+        identity = identity.encode() if isinstance(identity, str) else identity
+        self._open(lib.dealer_new, endPointList, mine, DEALER, identity)
+
+    @property
+    def identity(self) -> bytes:
+        """The name under which peers route to it."""
+        assert self.socket_ is not None
+        return self.socket_._identity
+
+    def recv(self, timeout: float | None = None) -> bytes | Routed:
+        """The next message: its bytes, or, where it came through routers, the route and its bytes."""
+        slot = _slots.single()
+        try:
+            self._receive(slot, 0, milliseconds(timeout))
+            return self._taken(slot, 0)
+        finally:
+            _slots.singles.append(slot)
+
+    def recv_many(
+        self, most: int = _slots.BATCH_MESSAGES, timeout: float | None = None
+    ) -> list[bytes | Routed]:
+        """Waits for a message and takes what else is there already, at most `most`."""
+        slot = _slots.batch()
+        try:
+            count = self._receive_many(slot, most, 0, milliseconds(timeout))
+            return [self._taken(slot, i) for i in range(count)]
+        finally:
+            _slots.batches.append(slot)
+
+    @staticmethod
+    def _taken(slot: _slots.Slot, index: int) -> bytes | Routed:
+        route = slot.route(index)
+        data = slot.take(index)[2]
+        return (route, data) if route else data
+
+    def send(self, msg: Bytes | Routed | tuple[Any, ...]) -> None:
+        """Sends bytes to the peers in turn, or, given a route and bytes, on that route."""
+        if isinstance(msg, tuple):
+            self._send_routed(msg[0], partial(_set_bytes, data=bytes_of(msg[1])))
+        else:
+            self._send_bytes(msg)
+
+    def sendWithEmptyFrame(self, msg: Bytes) -> None:
+        """Sends with an empty frame in front: the form in which a Response expects a request."""
+        self._send_routed([b""], partial(_set_bytes, data=bytes_of(msg)))
+
+    def _send_routed(self, route: list[bytes] | tuple[bytes, ...] | bytes, fill: Any) -> None:
+        frames = [route] if isinstance(route, bytes) else [bytes_of(frame) for frame in route]
+        pointers = (_abi.Bytes * len(frames))()
+        for pointer, frame in zip(pointers, frames):
+            pointer.data = ctypes.cast(ctypes.c_char_p(frame), c_void_p)
+            pointer.len = len(frame)
+        slot = _slots.single()
+        try:
+            message = slot.messages[0]
+            fill(message)
+            if frames == [b""]:
+                send = partial(lib.dealer_send_with_empty_frame, self._id, message)
+            else:
+                send = partial(lib.dealer_send_routed, self._id, pointers, len(frames), message)
+            status = send()
+            while status == CANCELLED:
+                status = send()
+            check(status)
+        finally:
+            _slots.singles.append(slot)
+
+
+def _set_bytes(message: int, data: bytes) -> None:
+    check(quick.message_set_bytes(message, data, len(data)))
+
+
+class _ProxySocket:
+    """One side of a proxy, as a socket of pyzmq: what can be asked of it."""
+
+    def __init__(self, proxy: Proxy, side: ProxySide) -> None:
+        self._proxy = proxy._id
+        self._side = side
+
+    @property
+    def last_endpoint(self) -> bytes:
+        """Where this side is bound."""
+        return text_of(partial(quick.proxy_last_endpoint, self._proxy, self._side)).encode()
+
+    LAST_ENDPOINT = last_endpoint
+
+    def getsockopt(self, option: int) -> Any:
+        """LAST_ENDPOINT, and the socket's type."""
+        from dividere._socket import LAST_ENDPOINT, TYPE
+        from dividere.errors import Unsupported
+
+        if option == LAST_ENDPOINT:
+            return self.last_endpoint
+        if option == TYPE:
+            return ROUTER if self._side == ProxySide.FRONT else DEALER
+        raise Unsupported(f"the socket option {option} of a proxy cannot be read")
+
+    def getsockopt_string(self, option: int, encoding: str = "utf-8") -> str:
+        """An option that is bytes, as text."""
+        value: bytes = self.getsockopt(option)
+        return value.decode(encoding)
+
+    def statistics(self) -> Statistics:
+        """What this side counted so far."""
+        counted = _abi.Statistics()
+        check(quick.proxy_statistics(self._proxy, self._side, byref(counted)))
+        return statistics_of(counted)
+
+    def recv_event(self, timeout: float | None = None) -> Event:
+        """Takes the oldest event of this side's connections, or waits for one."""
+        event = _abi.Event()
+        check_aside(
+            partial(lib.proxy_event_recv, self._proxy, self._side, byref(event)), milliseconds(timeout)
+        )
+        return event_of(event)
+
+
+class Proxy(Connector):
+    """Passes requests from a front end to responses and dealers at a back end, and their replies; or, with the kind
+    `ProxyKind.PUBLISH_SUBSCRIBE`, what is published. Each end is a port, which it binds to at every address, or an
+    endpoint (">" in front connects). It runs from its making until `stop`, on a thread of the library."""
+
+    def __init__(
+        self,
+        fePort: int | str,
+        bePort: int | str,
+        *,
+        kind: ProxyKind = ProxyKind.REQUEST_RESPONSE,
+        capture: str | None = None,
+        options: Options | None = None,
+    ) -> None:
+        super().__init__()
+        self.done_ = False
+        self.mtid_ = None
+        self.tid1_ = None
+        self._options = options
+        _logging.adjust()
+        handle = c_uint64()
+        front, back = (_at_port(end) for end in (fePort, bePort))
+        watched = capture.encode() if capture is not None else None
+        check(lib.proxy_new(kind, front, back, watched, pointer_of(options), byref(handle)))
+        self._id = handle.value
+        self.socket_ = _ProxySocket(self, ProxySide.FRONT)  # type: ignore[assignment]
+        self.backend = _ProxySocket(self, ProxySide.BACK)
+
+    def stop(self) -> None:
+        """Stops it. Its addresses are free again when this returns."""
+        self.done_ = True
+        self.close()
+
+    def close(self) -> None:
+        """The same as `stop`."""
+        handle, self._id = self._id, 0
+        if handle:
+            lib.proxy_close(handle)
+
+    def run(self) -> None:
+        """Waits until it is stopped: the library runs it."""
+        while not self.done_ and self._id:
+            threading.Event().wait(0.1)
+
+    @property
+    def last_endpoint(self) -> str:
+        """Where its front end is bound."""
+        assert self.socket_ is not None
+        return self.socket_.last_endpoint.decode()
+
+    @property
+    def endpoints(self) -> list[str]:
+        """Where its two ends are bound."""
+        return [self.last_endpoint, self.backend.last_endpoint.decode()]
+
+    def statistics(self) -> Statistics:
+        """What its front end counted; `backend.statistics()` has the other end."""
+        assert self.socket_ is not None
+        return self.socket_.statistics()  # type: ignore[attr-defined, no-any-return]
+
+    def __del__(self) -> None:
+        handle, self._id = self._id, 0
+        if handle and lib is not None:
+            lib.proxy_close(handle)
+
+
+def _at_port(end: int | str) -> bytes:
+    if isinstance(end, int):
+        return f"tcp://*:{end or '*'}".encode()
+    return endpoints_of(end)
+
+
+def poll(*receivers: Any, timeout: float | None = None) -> Iterator[Any]:
+    """Waits until there is a message at one of several connections, and gives those where there is."""
+    handles = {
+        receiver._id if hasattr(receiver, "_id") else receiver.fileno(): receiver for receiver in receivers
+    }
+    items = (_abi.PollItem * len(handles))()
+    for item, handle in zip(items, handles):
+        item.socket = handle
+    status = interruptible(partial(_poll, items), milliseconds(timeout))
+    if status not in (TIMEOUT, WOULD_BLOCK):
+        check(status)
+        for item in items:
+            if item.ready:
+                yield handles[item.socket]
+
+
+def _poll(items: Any, ms: int) -> int:
+    status: int = lib.poll(items, len(items), ms, None)
+    return status
+
+
+__all__ = [
+    "Connector",
+    "Dealer",
+    "Event",
+    "EventKind",
+    "Options",
+    "PortManager",
+    "Proxy",
+    "ProxyKind",
+    "Publisher",
+    "Request",
+    "Response",
+    "StateError",
+    "Statistics",
+    "Subscriber",
+    "logger",
+    "poll",
+]

@@ -1,0 +1,454 @@
+"""Protobuf messages between programs: publish and subscribe, request and response, dealers, reactors.
+
+Each class holds the one of `dividere.connection` that carries its bytes, as `pub_`, `sub_` or `sock_`, and shares
+its methods. A message travels with the full name of its type; it is received as an object of its class, whose
+module has to be imported. Message types are given as classes, messages or names. Timeouts are seconds; `wait`
+takes milliseconds as well, as in dividere 2.2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from types import TracebackType
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+
+from dividere import MsgLib, _logging, _slots, connection
+from dividere._connector import Event, Statistics
+from dividere._library import quick
+from dividere._types import MessageType, classes, name_of, names, parse, type_name, undecodable
+from dividere._waiting import milliseconds
+from dividere.errors import Closed, DecodeError, check
+from dividere.options import Options
+
+logger = _logging.messaging
+
+Self = TypeVar("Self", bound="_Role")
+#: What came through routers, or goes back through them: the route, and the message.
+Routed = tuple[list[bytes], Message]
+_UNDECODABLE = _slots.UNDECODABLE
+_BATCH = _slots.BATCH_MESSAGES
+
+
+class ProtoBuffEncoder:
+    """Puts messages into envelopes, as objects. The other classes of this module do so by themselves, faster."""
+
+    def encode(self, msg: Message) -> Any:
+        """The envelope of a message."""
+        envelope: Any = MsgLib.msgEnvelope()
+        envelope.msgName = msg.DESCRIPTOR.full_name
+        envelope.msg.Pack(msg)
+        return envelope
+
+
+class ProtoBuffDecoder:
+    """Takes messages out of envelopes."""
+
+    def decode(self, msgEnv: Any) -> Message:
+        """The message in an envelope. UnknownType where no module that has its class was imported."""
+        # The name after the last slash is a full one also where the sender, as 2.2.0 does, leaves out the package.
+        name: str = msgEnv.msg.type_url.rpartition("/")[2] or msgEnv.msgName
+        return parse(name.encode(), msgEnv.msg.value)
+
+
+class _Role:
+    """What all roles have in common."""
+
+    _attribute = "sock_"
+
+    endPoint_: Any
+    encoder_: ProtoBuffEncoder | None
+    decoder_: ProtoBuffDecoder | None
+
+    def __init__(self, end_point: Any) -> None:
+        self.endPoint_ = end_point
+        self.encoder_ = ProtoBuffEncoder()
+        self.decoder_ = ProtoBuffDecoder()
+
+    @property
+    def connection(self) -> Any:
+        """The object of `dividere.connection` that carries the bytes."""
+        inner = self.__dict__.get(self._attribute)
+        if inner is None:
+            raise Closed(f"the {type(self).__name__.lower()} is closed")
+        return inner
+
+    def close(self) -> None:
+        """Closes it. Waits of other threads end with `Closed`. Closing twice does no harm."""
+        inner = self.__dict__.get(self._attribute)
+        if inner is not None:
+            inner.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        inner = self.__dict__.get(self._attribute)
+        return inner is None or bool(inner.closed)
+
+    def __enter__(self: Self) -> Self:
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """A descriptor for select, poll and event loops: when it is readable, receive with `timeout=0` until
+        `WouldBlock`."""
+        fd: int = self.connection.fileno()
+        return fd
+
+    def statistics(self) -> Statistics:
+        """What was counted so far."""
+        counted: Statistics = self.connection.statistics()
+        return counted
+
+    def recv_event(self, timeout: float | None = None) -> Event:
+        """Takes the oldest event of the connections, or waits for one."""
+        event: Event = self.connection.recv_event(timeout)
+        return event
+
+    def events(self) -> Iterator[Event]:
+        """The events that are there now, oldest first."""
+        return iter(self.connection.events())
+
+    def wait_connected(self, peers: int = 0, timeout: float | None = None) -> None:
+        """Waits until that many peers are connected; with 0, until each endpoint that this side connects to is."""
+        self.connection.wait_connected(peers, timeout)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Waits until everything sent so far was handed to the connections."""
+        self.connection.flush(timeout)
+
+    @property
+    def last_endpoint(self) -> str:
+        """The endpoint bound last: what peers connect to."""
+        endpoint: str = self.connection.last_endpoint
+        return endpoint
+
+    @property
+    def endpoints(self) -> list[str]:
+        """What it is bound and connected to."""
+        endpoints: list[str] = self.connection.endpoints
+        return endpoints
+
+    def attach(self, endpoint: str) -> None:
+        """Binds or connects to one more endpoint."""
+        self.connection.attach(endpoint)
+
+    def detach(self, endpoint: str) -> None:
+        """Gives up an endpoint that it connects to."""
+        self.connection.detach(endpoint)
+
+    def __repr__(self) -> str:
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        if self.closed:
+            return f"<{name} closed>"
+        return f"<{name} at {', '.join(self.endpoints)}>"
+
+
+def _decoded(slot: _slots.Slot, index: int = 0) -> Message:
+    """The message in a slot."""
+    kind, name, payload = slot.take(index)
+    if kind == _UNDECODABLE:
+        raise undecodable(payload)
+    return parse(name, payload)
+
+
+class _Receiving(_Role):
+    """What all roles that receive have in common."""
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
+        try:
+            slot = _slots.singles.pop()
+        except IndexError:
+            slot = _slots.single()
+        try:
+            inner = self.__dict__[self._attribute]
+            slot.batch.typed = 1
+            status = quick.socket_recv_batch(inner._id, slot.into, 0)
+            if status:
+                inner._receive_after(status, slot, milliseconds(timeout))
+            fields = slot.fields
+            middle = fields[2]
+            kind = classes.get(slot.buffer[:middle])
+            if kind is None or fields[4] or fields[3] > _slots.SINGLE_BYTES:
+                return _decoded(slot)
+            return kind.FromString(slot.buffer[middle : middle + fields[3]])
+        finally:
+            _slots.singles.append(slot)
+
+    def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
+        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
+        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised."""
+        slot = _slots.batch()
+        try:
+            count = self.connection._receive_many(slot, most, 1, milliseconds(timeout))
+            return [self._one_of_many(slot, i) for i in range(count)]
+        finally:
+            _slots.batches.append(slot)
+
+    def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
+        try:
+            return _decoded(slot, index)
+        except DecodeError as error:
+            return error
+
+    def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
+        """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
+        there is one."""
+        there: bool = self.connection.wait(timeOutMs, timeout=timeout)
+        return there
+
+    def __iter__(self) -> Iterator[Any]:
+        """The messages as they come, until the handle is closed."""
+        while True:
+            try:
+                message = self.recv()
+            except Closed:
+                return
+            yield message
+
+
+class Publisher(_Role):
+    """Publishes messages to whoever subscribes to their types. It binds to its endpoint."""
+
+    _attribute = "pub_"
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__(endPoint)
+        self.pub_: connection.Publisher | None = connection.Publisher(endPoint, options=options)
+
+    def __del__(self) -> None:
+        self.pub_ = None
+        self.encoder_ = None
+
+    def send(self, msg: Message) -> None:
+        """Publishes a message. What is sent while nobody subscribes is gone."""
+        pub: Any = self.pub_
+        name = names.get(msg.__class__) or name_of(msg)
+        payload = msg.SerializeToString()
+        size = len(payload)
+        status = pub._send_one_typed(pub._id, name, payload, size)
+        if status:
+            pub._failed(status, partial(pub._send_one_typed, pub._id, name, payload, size))
+
+    def subscribers(self, message_type: MessageType | None = None) -> int:
+        """How many subscribers get messages of a type; without one, how many subscribe to anything."""
+        count: int = self.connection.subscribers(message_type)
+        return count
+
+    def wait_for_subscribers(
+        self, count: int = 1, message_type: MessageType | None = None, timeout: float | None = None
+    ) -> None:
+        """Waits until `count` subscribers get messages of a type, or, without one, of any. A subscriber counted
+        here gets everything that is published from now on."""
+        self.connection.wait_for_subscribers(count, message_type, timeout)
+
+
+class Subscriber(_Receiving):
+    """Receives messages of all types, or of those in `msgSubList`. It connects to its endpoint."""
+
+    _attribute = "sub_"
+
+    @staticmethod
+    def topicId(msg: MessageType) -> str:
+        """How the bytes of a message of this type begin, for a subscription of `connection.Subscriber`. Of a type
+        in a package these are the bytes that a sender of dividere 3 writes."""
+        name = type_name(msg)
+        return f"\n{_varint(len(name.encode()))}{name}"
+
+    def __init__(
+        self,
+        endPoint: str | list[str],
+        msgSubList: Sequence[MessageType] = (),
+        *,
+        options: Options | None = None,
+    ) -> None:
+        super().__init__(endPoint)
+        wanted = [type_name(one).encode() for one in msgSubList]
+        self.sub_: connection.Subscriber | None = connection.Subscriber._of_types(endPoint, wanted, options)
+
+    def __del__(self) -> None:
+        self.sub_ = None
+        self.decoder_ = None
+
+    def subscribe(self, message_type: MessageType) -> None:
+        """Receives messages of this type, too. Counted: as many unsubscribe calls end it."""
+        self.connection.subscribe_type(message_type)
+
+    def unsubscribe(self, message_type: MessageType) -> None:
+        """Ends a subscription to a type. What is on its way still arrives."""
+        self.connection.unsubscribe_type(message_type)
+
+
+def _varint(number: int) -> str:
+    """A length of protobuf, as characters that encode to its bytes where that is possible (below 128)."""
+    if number > 127:
+        raise ValueError(
+            "a topic as text is possible for names of up to 127 bytes; subscribe to the type instead"
+        )
+    return chr(number)
+
+
+class _Sending(_Receiving):
+    """What the roles that send and receive have in common."""
+
+    sock_: Any
+
+    def __del__(self) -> None:
+        self.sock_ = None
+        self.encoder_ = None
+        self.decoder_ = None
+
+    def send(self, msg: Message) -> None:
+        """Sends a message."""
+        self.connection._send_typed(names.get(msg.__class__) or name_of(msg), msg.SerializeToString())
+
+
+class Request(_Sending):
+    """Asks, and gets an answer or an exception in time. It connects to its endpoints, and asks them in turn. Sending
+    and receiving alternate; `call` does both, from any number of threads at once."""
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__(endPoint)
+        self.sock_: connection.Request = connection.Request(endPoint, options=options)
+
+    def call(self, msg: Message, timeout: float | None = None, retries: int = 0) -> Any:
+        """Sends a message and waits for its reply for `timeout` seconds; where none comes, sends it again, to the
+        next endpoint, up to `retries` times: so it may be served more than once. Where the other side answered with
+        an error, that is raised."""
+        name, payload = names.get(msg.__class__) or name_of(msg), msg.SerializeToString()
+        slot = _slots.single()
+        try:
+            fill = partial(quick.message_set, slot.messages[0], name, payload, len(payload))
+            check(fill())
+            self.connection._call(slot, fill, timeout, retries)
+            kind, name, payload = slot.taken_message()
+            if kind != _slots.TYPED:
+                raise undecodable(payload)
+            return parse(name, payload)
+        finally:
+            _slots.singles.append(slot)
+
+
+class Response(_Sending):
+    """Serves requests: receives one, and sends its reply. It binds to an endpoint with a `*` in it, and connects to
+    any other one."""
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__(endPoint)
+        self.sock_: connection.Response = connection.Response(endPoint, options=options)
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """Waits for the next request and returns it. One that is no message is answered with an error, and raised
+        as DecodeError."""
+        slot = _slots.single()
+        try:
+            sock = self.connection
+            sock._receive(slot, 1, milliseconds(timeout))
+            kind, name, payload = slot.take()
+            if kind == _UNDECODABLE:
+                # Its asker was told so by the library.
+                raise undecodable(payload)
+            sock._owing = True
+            try:
+                return parse(name, payload)
+            except DecodeError as error:
+                sock.send_error(str(error), error.status)
+                raise
+        finally:
+            _slots.singles.append(slot)
+
+    def recv_many(self, most: int = 1, timeout: float | None = None) -> list[Any]:
+        """One request: the next one is received once it is answered."""
+        return [self.recv(timeout)]
+
+    def send(self, msg: Message) -> None:
+        """Answers the request received last."""
+        super().send(msg)
+        self.connection._answered()
+
+    def send_error(self, text: str, status: int = 502) -> None:
+        """Answers the request received last with an error: the asker gets the exception for `status`, RemoteError
+        unless another one is given."""
+        self.connection.send_error(text, status)
+
+
+class Dealer(_Sending):
+    """Sends and receives in any order: to its peers in turn, and back to where a routed message came from. It binds
+    to endpoints with a `*` in them, and connects to the others."""
+
+    def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
+        super().__init__(endPoint)
+        self.sock_: connection.Dealer = connection.Dealer(endPoint, options=options)
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """The next message, or, where it came through routers, a tuple of the route and the message."""
+        slot = _slots.single()
+        try:
+            self.connection._receive(slot, 1, milliseconds(timeout))
+            return self._taken(slot, 0)
+        finally:
+            _slots.singles.append(slot)
+
+    @staticmethod
+    def _taken(slot: _slots.Slot, index: int) -> Message | Routed:
+        route = slot.route(index)
+        message = _decoded(slot, index)
+        return (route, message) if route else message
+
+    def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
+        try:
+            return self._taken(slot, index)
+        except DecodeError as error:
+            return error
+
+    def send(self, msg: Message | Routed | tuple[Any, ...]) -> None:
+        """Sends a message to the peers in turn, or, given a route and a message, on that route."""
+        if isinstance(msg, tuple):
+            self.connection._send_routed(msg[0], _filling(msg[1]))
+        else:
+            super().send(msg)
+
+    def sendWithEmptyFrame(self, msg: Message) -> None:
+        """Sends with an empty frame in front: the form in which a Response expects a request."""
+        self.connection._send_routed([b""], _filling(msg))
+
+
+def _filling(msg: Message) -> Any:
+    """What makes a message of the library this message."""
+    name, payload = names.get(msg.__class__) or name_of(msg), msg.SerializeToString()
+
+    def fill(message: int) -> None:
+        check(quick.message_set(message, name, payload, len(payload)))
+
+    return fill
+
+
+from dividere._reactor import (  # noqa: E402 - they use the classes above
+    MpMsgReactor,
+    MsgReactor,
+    MtMsgReactor,
+)
+
+__all__ = [
+    "Dealer",
+    "MessageType",
+    "MpMsgReactor",
+    "MsgLib",
+    "MsgReactor",
+    "MtMsgReactor",
+    "ProtoBuffDecoder",
+    "ProtoBuffEncoder",
+    "Publisher",
+    "Request",
+    "Response",
+    "Routed",
+    "Subscriber",
+    "logger",
+]
