@@ -1625,10 +1625,14 @@ dividere_status_t dividere_request_call(struct dividere_request_t request,
 /**
  * Sends `message` to the next endpoint that is connected, waiting for one for `timeout_ms` milliseconds, and gives
  * the number under which dividere_request_finish_call has the reply: a call whose caller waits in an event loop of
- * its own. Any number of them may be under way. `message` is empty afterwards, on success only.
+ * its own. Any number of them may be under way. A broker on the way is told whether the request may be repeated
+ * (`may_repeat` 1) or not (0), and for how long the reply will be waited for. `message` is empty afterwards, on
+ * success only.
  */
 dividere_status_t dividere_request_start_call(struct dividere_request_t request,
                                               struct dividere_message_t *message,
+                                              int32_t may_repeat,
+                                              int64_t reply_timeout_ms,
                                               int64_t timeout_ms,
                                               uint64_t *call);
 

@@ -7,7 +7,7 @@ use super::guard::{guard, guard_closing};
 use super::handle::{close, find, insert};
 use super::message::{dividere_message_t, message, two_messages};
 use super::options::{dividere_options_t, options_or_default};
-use super::socket::dividere_socket_t;
+use super::socket::{dividere_socket_t, flag};
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
 use crate::messaging::channel::Channel;
@@ -76,18 +76,24 @@ pub unsafe extern "C" fn dividere_request_call(
 
 /// Sends `message` to the next endpoint that is connected, waiting for one for `timeout_ms` milliseconds, and gives
 /// the number under which dividere_request_finish_call has the reply: a call whose caller waits in an event loop of
-/// its own. Any number of them may be under way. `message` is empty afterwards, on success only.
+/// its own. Any number of them may be under way. A broker on the way is told whether the request may be repeated
+/// (`may_repeat` 1) or not (0), and for how long the reply will be waited for. `message` is empty afterwards, on
+/// success only.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_request_start_call(
     request: dividere_request_t,
     message: *mut dividere_message_t,
+    may_repeat: i32,
+    reply_timeout_ms: i64,
     timeout_ms: i64,
     call: *mut u64,
 ) -> dividere_status_t {
     guard(|| {
         let mut place = place(call, "call")?;
         let message = self::message(message)?;
-        place.set(find::<Request>(request.id)?.start_call(message, Deadline::from_ms(timeout_ms))?);
+        let may_repeat = flag(may_repeat, "may_repeat")?;
+        let deadline = Deadline::from_ms(timeout_ms);
+        place.set(find::<Request>(request.id)?.start_call(message, may_repeat, reply_timeout_ms, deadline)?);
         Ok(())
     })
 }

@@ -141,11 +141,18 @@ impl Request {
 
     /// Sends a request and gives the number under which `finish_call` has its reply: for those who wait otherwise than
     /// by sleeping in `call`. Any number of them may be under way. `request` is empty afterwards, on success only.
-    /// TIMEOUT, or WOULD_BLOCK, while no endpoint is connected.
-    pub fn start_call(&self, request: &mut Message, deadline: Deadline) -> Result<u64> {
+    /// A broker on the way is told whether the request may be repeated, and how long its reply is waited for. TIMEOUT, or
+    /// WOULD_BLOCK, while no endpoint is connected.
+    pub fn start_call(
+        &self,
+        request: &mut Message,
+        may_repeat: bool,
+        reply_timeout_ms: i64,
+        deadline: Deadline,
+    ) -> Result<u64> {
         self.check()?;
         request.require_content()?;
-        match self.begin(request.frame_mut(), deadline) {
+        match self.begin(Terms::new(may_repeat, reply_timeout_ms), request.frame_mut(), deadline) {
             Ok((_, number)) => {
                 request.clear();
                 Ok(number)

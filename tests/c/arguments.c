@@ -54,6 +54,8 @@ static void of_the_process(void) {
     CHECK_TEXT("", dividere_last_error());
     CHECK(dividere_version()[0] != '\0' && dividere_abi_version() > 0);
     CHECK(dividere_has(NULL) == 0 && dividere_has("") == 0 && dividere_has(no_text) == 0);
+    IS_INVALID(dividere_interrupt_waits(-1));
+    IS_INVALID(dividere_interrupt_waits(2));
     for (status = -3; status < 2000; status++) {
         CHECK(dividere_status_name(status)[0] != '\0');
     }
@@ -185,6 +187,12 @@ static void of_sockets(void) {
     int32_t fd = 77;
     list[0] = NULL;
 
+    IS_CLOSED(dividere_socket_send_typed(none, "acme.A", "a", 1));
+    IS_NULL(dividere_socket_send_typed(to, NULL, "a", 1));
+    IS_NULL(dividere_socket_send_typed(to, "acme.A", NULL, 1));
+    IS_INVALID(dividere_socket_send_typed(to, no_text, "a", 1));
+    IS_INVALID(dividere_socket_send_typed(to, "acme.A", "a", SIZE_MAX));
+    IS_NULL(dividere_socket_recv_batch(from, NULL, 0));
     IS_CLOSED(dividere_socket_send(none, message));
     IS_NULL(dividere_socket_send(to, NULL));
     IS_CLOSED(dividere_socket_send_bytes(none, "a", 1));
@@ -308,6 +316,7 @@ static void of_publishers_and_subscribers(void) {
 
 static void of_requests_and_responses(void) {
     dividere_request_t no_request = {0};
+    uint64_t call = 0;
     dividere_response_t no_response = {0};
     CHECK(dividere_request_socket(no_request).id == 0);
     CHECK(dividere_response_socket(no_response).id == 0);
@@ -320,6 +329,16 @@ static void of_requests_and_responses(void) {
     IS_NULL(dividere_request_call(request, message, NULL, -1, 0));
     IS_INVALID(dividere_request_call(request, message, message, -1, 0));
     CHECK_IS(DIVIDERE_STATE, dividere_request_call(request, message, other, -1, UINT32_MAX));
+    IS_CLOSED(dividere_request_start_call(no_request, message, 0, -1, -1, &call));
+    IS_NULL(dividere_request_start_call(request, NULL, 0, -1, -1, &call));
+    IS_NULL(dividere_request_start_call(request, message, 0, -1, -1, NULL));
+    IS_INVALID(dividere_request_start_call(request, message, 2, -1, -1, &call));
+    CHECK_IS(DIVIDERE_STATE, dividere_request_start_call(request, message, 0, -1, -1, &call));
+    IS_CLOSED(dividere_request_finish_call(no_request, 1, message, -1));
+    IS_NULL(dividere_request_finish_call(request, 1, NULL, -1));
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_request_finish_call(request, UINT64_MAX, message, -1));
+    IS_CLOSED(dividere_request_abandon_call(no_request, 1));
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_request_abandon_call(request, 0));
     IS_CLOSED(dividere_request_send(no_request, message));
     IS_NULL(dividere_request_send(request, NULL));
     IS_CLOSED(dividere_request_send_bytes(no_request, "a", 1));

@@ -99,17 +99,17 @@ static void calls_are_finished_in_any_order(void) {
 
     new_messages(asked, 2);
     CHECK_OK(dividere_message_set(out, "acme.Ask", "?", 1));
-    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_request_start_call(nobody, out, 0, calls));
-    CHECK_IS(DIVIDERE_TIMEOUT, dividere_request_start_call(nobody, out, 5, calls));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_request_start_call(nobody, out, 0, LONG_MS, 0, calls));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_request_start_call(nobody, out, 0, LONG_MS, 5, calls));
     CHECK(check_view(out).kind == DIVIDERE_MESSAGE_TYPED);
     CHECK_OK(dividere_socket_fd(dividere_request_socket(request), &item.fd));
     CHECK_OK(dividere_message_set(out, "acme.Ask", "0", 1));
-    CHECK_OK(dividere_request_start_call(request, out, LONG_MS, &calls[0]));
+    CHECK_OK(dividere_request_start_call(request, out, 0, LONG_MS, LONG_MS, &calls[0]));
     CHECK(check_view(out).kind == DIVIDERE_MESSAGE_EMPTY);
     CHECK_OK(dividere_message_set(out, "acme.Ask", "1", 1));
-    CHECK_OK(dividere_request_start_call(request, out, LONG_MS, &calls[1]));
+    CHECK_OK(dividere_request_start_call(request, out, 0, LONG_MS, LONG_MS, &calls[1]));
     CHECK_OK(dividere_message_set(out, "acme.Ask", "given up", 8));
-    CHECK_OK(dividere_request_start_call(request, out, LONG_MS, &calls[2]));
+    CHECK_OK(dividere_request_start_call(request, out, 0, LONG_MS, LONG_MS, &calls[2]));
     CHECK_OK(dividere_request_abandon_call(request, calls[2]));
     CHECK_IS(DIVIDERE_NOT_FOUND, dividere_request_abandon_call(request, calls[2]));
     CHECK_IS(DIVIDERE_NOT_FOUND, dividere_request_finish_call(request, calls[2], in, 0));

@@ -53,6 +53,13 @@ class Status(enum.IntEnum):
     INTERNAL = 901
 
 
+class BrokerSide(enum.IntEnum):
+    """enum dividere_broker_side"""
+
+    FRONT = 1
+    BACK = 2
+
+
 class EventKind(enum.IntEnum):
     """enum dividere_event"""
 
@@ -129,6 +136,20 @@ class OptionKey(enum.IntEnum):
     IO_THREADS = 100
     MAX_SOCKETS = 101
     THREAD_NAME_PREFIX = 102
+    REGISTRY_PUBLISH_ENDPOINT = 200
+    REGISTRY_LEASE_MS = 201
+    REGISTRY_LEASE_MIN_MS = 202
+    REGISTRY_LEASE_MAX_MS = 203
+    REGISTRY_MAX_INSTANCES = 204
+    REGISTRY_MAX_INSTANCES_PER_NAME = 205
+    REGISTRY_MAX_METADATA_BYTES = 206
+    REGISTRY_MAX_WATCHES = 207
+    REGISTRY_ADVERTISE = 208
+    WORKER_HEARTBEAT_MS = 300
+    WORKER_BUSY_LIMIT_MS = 301
+    BROKER_QUEUE_LIMIT = 302
+    BROKER_QUEUE_BYTES = 303
+    WORKER_CAPACITY = 304
 
 
 class ProxyKind(enum.IntEnum):
@@ -258,12 +279,31 @@ class Delivery(Structure):
     ]
 
 
+class BrokerStatistics(Structure):
+    """struct dividere_broker_statistics_t"""
+
+    _fields_ = [
+        ("workers", c_uint64),
+        ("idle_workers", c_uint64),
+        ("queued", c_uint64),
+        ("working", c_uint64),
+        ("served", c_uint64),
+        ("retried", c_uint64),
+        ("refused", c_uint64),
+        ("failed", c_uint64),
+        ("expired", c_uint64),
+        ("late", c_uint64),
+        ("reserved", c_uint64 * 6),
+    ]
+
+
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p, c_char_p)
 Destructor = CFUNCTYPE(None, c_void_p)
 EventCallback = CFUNCTYPE(None, c_void_p, POINTER(Event))
 Handler = CFUNCTYPE(c_int32, c_void_p, POINTER(Delivery), c_void_p)
 ErrorHandler = CFUNCTYPE(None, c_void_p, POINTER(Delivery), c_void_p, c_int32, c_char_p)
 Task = CFUNCTYPE(None, c_void_p, c_uint64)
+WorkerHandler = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_void_p, c_void_p)
 
 # Name, result, parameters.
 FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
@@ -345,7 +385,7 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_request_close", c_int32, [c_uint64]),
     ("dividere_request_socket", c_uint64, [c_uint64]),
     ("dividere_request_call", c_int32, [c_uint64, c_void_p, c_void_p, c_int64, c_uint32]),
-    ("dividere_request_start_call", c_int32, [c_uint64, c_void_p, c_int64, POINTER(c_uint64)]),
+    ("dividere_request_start_call", c_int32, [c_uint64, c_void_p, c_int32, c_int64, c_int64, POINTER(c_uint64)]),
     ("dividere_request_finish_call", c_int32, [c_uint64, c_uint64, c_void_p, c_int64]),
     ("dividere_request_abandon_call", c_int32, [c_uint64, c_uint64]),
     ("dividere_request_send", c_int32, [c_uint64, c_void_p]),
@@ -388,4 +428,18 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_proxy_last_endpoint", c_int32, [c_uint64, c_int32, c_char_p, c_size_t, POINTER(c_size_t)]),
     ("dividere_proxy_statistics", c_int32, [c_uint64, c_int32, POINTER(Statistics)]),
     ("dividere_proxy_event_recv", c_int32, [c_uint64, c_int32, POINTER(Event), c_int64]),
+    ("dividere_broker_new", c_int32, [c_char_p, c_char_p, c_void_p, POINTER(c_uint64)]),
+    ("dividere_broker_close", c_int32, [c_uint64]),
+    ("dividere_broker_statistics", c_int32, [c_uint64, POINTER(BrokerStatistics)]),
+    ("dividere_broker_wait_workers", c_int32, [c_uint64, c_uint64, c_int64]),
+    ("dividere_broker_last_endpoint", c_int32, [c_uint64, c_int32, c_char_p, c_size_t, POINTER(c_size_t)]),
+    ("dividere_broker_side_statistics", c_int32, [c_uint64, c_int32, POINTER(Statistics)]),
+    ("dividere_broker_event_recv", c_int32, [c_uint64, c_int32, POINTER(Event), c_int64]),
+    ("dividere_worker_new", c_int32, [c_char_p, c_void_p, POINTER(c_uint64)]),
+    ("dividere_worker_close", c_int32, [c_uint64]),
+    ("dividere_worker_socket", c_uint64, [c_uint64]),
+    ("dividere_worker_serve", c_int32, [c_uint64, c_void_p, c_void_p, c_void_p]),
+    ("dividere_worker_recv", c_int32, [c_uint64, c_void_p, c_int64]),
+    ("dividere_worker_recv_bytes", c_int32, [c_uint64, c_void_p, c_int64]),
+    ("dividere_worker_stop", c_int32, [c_uint64, c_int64]),
 ]

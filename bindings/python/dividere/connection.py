@@ -249,7 +249,7 @@ class Request(Connector, Sender, Receiver):
         for attempt in range(retries + 1):
             if attempt:
                 check(again())
-            status = self._ask(slot, ms)
+            status = self._ask(slot, ms, int(retries > 0))
             if status not in (TIMEOUT, WOULD_BLOCK):
                 break
         if status in (TIMEOUT, WOULD_BLOCK):
@@ -257,15 +257,15 @@ class Request(Connector, Sender, Receiver):
         if status:
             raise error_of(status)
 
-    def _ask(self, slot: _slots.Slot, ms: int) -> int:
+    def _ask(self, slot: _slots.Slot, ms: int, may_repeat: int) -> int:
         message: Any = slot.messages[0]
         call = c_uint64()
         remaining = Remaining(ms)
-        status: int = quick.request_start_call(self._id, message, 0, byref(call))
+        status: int = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
         while status == WOULD_BLOCK:
             if not self._wait_for_room(remaining.ms()):
                 return TIMEOUT
-            status = quick.request_start_call(self._id, message, 0, byref(call))
+            status = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
         if status:
             return status
         over = False

@@ -24,15 +24,13 @@ SCALARS = {
     "size_t": "c_size_t",
     "dividere_status_t": "c_int32",
 }
+# Others are called as their C name says.
 ENUM_NAMES = {
-    "dividere_status": "Status",
     "dividere_event": "EventKind",
-    "dividere_full_queue": "FullQueue",
     "dividere_log": "LogLevel",
     "dividere_message": "MessageKind",
     "dividere_option": "OptionKey",
     "dividere_proxy": "ProxyKind",
-    "dividere_proxy_side": "ProxySide",
 }
 
 
@@ -171,7 +169,13 @@ def render(header):
     ]
     for name, constants in header.enums.items():
         prefix = "DIVIDERE_" if name == "dividere_status" else name.upper() + "_"
-        out += ["", "", f"class {ENUM_NAMES[name]}(enum.IntEnum):", f'    """enum {name}"""', ""]
+        out += [
+            "",
+            "",
+            f"class {ENUM_NAMES.get(name) or camel(name)}(enum.IntEnum):",
+            f'    """enum {name}"""',
+            "",
+        ]
         out += [f"    {constant[len(prefix) :]} = {value}" for constant, value in constants]
     for name, fields in header.structs.items():
         if name in header.handles:
