@@ -114,8 +114,14 @@ pub(crate) fn interrupt_waits(on: bool) {
 }
 
 /// Sleeps until one of the descriptors is readable or the time is over. EINTR counts as a wake-up:
-/// every caller tries again and computes the time that remains. CANCELLED as `interrupt_waits` says.
-pub(crate) fn poll_readable(fds: &[RawFd], timeout_ms: i32) -> Result<()> {
+/// every caller tries again and computes the time that remains. For threads of our own.
+pub(crate) fn poll_readable(fds: &[RawFd], timeout_ms: i32) {
+    // They run no signal handlers; and if one did, it is a wake-up.
+    let _woken = poll_for_caller(fds, timeout_ms);
+}
+
+/// The same on a thread of the caller's: CANCELLED as `interrupt_waits` says.
+pub(crate) fn poll_for_caller(fds: &[RawFd], timeout_ms: i32) -> Result<()> {
     const MOST: usize = 4;
     let mut items = [readable(-1); MOST];
     let count = fds.len().min(MOST);

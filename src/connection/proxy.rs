@@ -198,8 +198,7 @@ impl Shared {
                     let wait_for = |blocked: bool, fd| if blocked { -1 } else { fd };
                     let (forth_waits, back_waits) = (forth.pending.is_some(), back.pending.is_some());
                     let fds = [wait_for(forth_waits, front), wait_for(back_waits, rear), self.ring.fd()];
-                    let _signals_are_blocked_here =
-                        poll_readable(&fds, if forth_waits || back_waits { RETRY_MS } else { -1 });
+                    poll_readable(&fds, if forth_waits || back_waits { RETRY_MS } else { -1 });
                 }
                 Ok(_) => {}
                 // A socket was closed behind the proxy's back, at the exit of the process.

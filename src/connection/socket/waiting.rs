@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::connection::clock::{Deadline, Patience};
-use crate::connection::linux::{poll_readable, Epoll, EventFd};
+use crate::connection::linux::{poll_for_caller, Epoll, EventFd};
 use crate::connection::socket::{would_block, Entered, Socket, POLLIN, POLLOUT};
 use crate::error::{Error, Result, Status};
 
@@ -190,7 +190,7 @@ impl Entered<'_> {
         }
         let fds = [self.socket.zmq_fd, ring.unwrap_or(-1)];
         drop(self);
-        poll_readable(&fds, deadline.poll_ms())
+        poll_for_caller(&fds, deadline.poll_ms())
     }
 }
 
