@@ -46,17 +46,18 @@ def type_name(of: MessageType) -> str:
     return name
 
 
+_pool: Any = descriptor_pool
 _class_of: Any
 if hasattr(message_factory, "GetMessageClass"):
     _class_of = message_factory.GetMessageClass
 else:  # protobuf before 4.22
-    _factory: Any = message_factory.MessageFactory(descriptor_pool.Default())
+    _factory: Any = message_factory.MessageFactory(_pool.Default())
     _class_of = _factory.GetPrototype
 
 
 def class_of(name: bytes) -> type[Message]:
     """The class for a full name, from protobuf's registry. KeyError where no module that has it was imported."""
-    descriptor = descriptor_pool.Default().FindMessageTypeByName(name.decode("utf-8", "replace"))
+    descriptor = _pool.Default().FindMessageTypeByName(name.decode("utf-8", "replace"))
     kind: type[Message] = _class_of(descriptor)
     classes[name] = kind
     return kind
