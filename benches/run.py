@@ -8,6 +8,7 @@ senders wait where a queue is full. Build first: scripts/bench.sh.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import statistics
@@ -151,12 +152,57 @@ def compare_latency(runner, program, other, transport, size, runs, scale):
     }
 
 
+# Clients, requests of each under way, workers, requests of each at once, requests of each client.
+BALANCING = (
+    ("1 x 100 to 1", 1, 100, 1, 1000, 200_000),
+    ("8 x 1 to 8", 8, 1, 8, 1, 10_000),
+    ("50 x 2 to 20", 50, 2, 20, 4, 4_000),
+)
+
+
+def balanced(bench, between, clients, window, workers, capacity, count, size):
+    """Requests per second through zmq_proxy or our broker, with the same clients and workers."""
+    with contextlib.ExitStack() as started:
+
+        def start(*words):
+            command = [*bench, *map(str, words)]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            started.callback(process.stdout.close)
+            started.callback(process.wait)
+            started.callback(process.stdin.close)
+            return process.stdout.readline().split()
+
+        front, back = start(between)
+        start("worker", back, workers, capacity)
+        command = [*bench, *map(str, ("client", front, clients, window, size, count))]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+        return clients * count * 1e9 / int(done.stdout)
+
+
+def compare_balancing(target, runs, scale):
+    bench = [f"{target}/dividere-bench", "balancing"]
+    for name, clients, window, workers, capacity, count in BALANCING:
+        shape = clients, window, workers, capacity, max(100, int(count * scale)), 64
+        pairs = [(balanced(bench, "broker", *shape), balanced(bench, "proxy", *shape)) for _ in range(runs)]
+        yield {
+            "kind": "requests",
+            "program": name,
+            "against": "zmq_proxy",
+            "transport": "tcp",
+            "size": 64,
+            "ours": statistics.median(ours for ours, _ in pairs),
+            "theirs": statistics.median(theirs for _, theirs in pairs),
+            "ratio": statistics.median(ours / theirs for ours, theirs in pairs),
+            "target": 0.7,
+        }
+
+
 def show(row):
-    unit = "msg/s" if row["kind"] == "throughput" else "us"
-    digits = 0 if unit == "msg/s" else 1
+    unit = {"throughput": "msg/s", "requests": "req/s"}.get(row["kind"], "us")
+    digits = 1 if unit == "us" else 0
     reached = ""
     if row["target"] is not None:
-        good = row["ratio"] >= row["target"] if unit == "msg/s" else row["ratio"] <= row["target"]
+        good = row["ratio"] <= row["target"] if unit == "us" else row["ratio"] >= row["target"]
         reached = f"target {row['target']}" + ("" if good else "  MISSED")
     p99 = f"  p99 {row['p99']:.0f}/{row['their_p99']:.0f}" if "p99" in row else ""
     print(
@@ -203,6 +249,10 @@ def main():
                             )
                         )
                         show(rows[-1])
+    if arguments.only in "balancing" and "tcp" in arguments.transports:
+        for row in compare_balancing(arguments.target, arguments.runs, arguments.scale):
+            rows.append(row)
+            show(row)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as out:
             json.dump(rows, out, indent=1)

@@ -91,7 +91,8 @@ impl Request {
 
     /// Sends `request` to the next endpoint and waits for its reply for `timeout` ms; where none comes, sends again to
     /// the next endpoint, `retries` times. So it takes at most (retries + 1) timeouts. A request may therefore be
-    /// served more than once: with retries only what may be repeated. A broker on the way is told both: that it may hand
+    /// served more than once: with retries only what may be repeated. The answer UNREACHABLE, of a broker whose worker
+    /// died, is tried again, too. A broker on the way is told both: that it may hand
     /// the request to another worker where the first one dies, and how long somebody waits for the reply.
     ///
     /// TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a handler
@@ -106,8 +107,15 @@ impl Request {
             match self.attempt(terms, &mut body, Deadline::from_ms(timeout_ms)) {
                 Ok(frame) => {
                     reply.received(frame, None);
+                    let answered = self.look_at_reply(reply);
+                    // A broker lost it with its worker, and it may be repeated.
+                    let again = matches!(&answered, Err(e) if e.status() == Status::Unreachable);
+                    if again && attempt < retries {
+                        attempt += 1;
+                        continue;
+                    }
                     request.clear();
-                    return self.look_at_reply(reply);
+                    return answered;
                 }
                 Err(e) if e.status() == Status::Timeout || e.status() == Status::WouldBlock => {
                     if attempt >= retries {

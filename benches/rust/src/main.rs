@@ -4,8 +4,10 @@
 //! prints its endpoint, waits for a subscriber, publishes COUNT messages of SIZE bytes), `recv` (connects, prints the
 //! nanoseconds from the first message to the last), `pong` (binds, prints its endpoint, answers), `ping` (connects,
 //! prints every round trip in nanoseconds), `both` (send and recv over inproc, in two threads).
+//! `balancing` instead of a LIBRARY: see balancing.rs.
 //! benches/run.py starts them in turns and makes the table.
 
+mod balancing;
 mod raw;
 mod rust;
 
@@ -23,6 +25,9 @@ pub trait Library {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments.get(1).is_some_and(|library| library == "balancing") {
+        return balancing::run(&arguments[2..]);
+    }
     let [_, library, mode, endpoint, size, count] = arguments.as_slice() else {
         eprintln!("usage: dividere-bench raw|rust send|recv|ping|pong|both ENDPOINT SIZE COUNT");
         std::process::exit(2);

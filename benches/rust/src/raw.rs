@@ -10,7 +10,7 @@ pub struct Raw;
 static CONTEXT: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
 
 /// A socket of the context.
-fn socket(kind: u32) -> *mut c_void {
+pub fn socket(kind: u32) -> *mut c_void {
     let context = *CONTEXT.get_or_init(|| unsafe { zmq_sys::zmq_ctx_new() } as usize) as *mut c_void;
     let socket = unsafe { zmq_sys::zmq_socket(context, kind as i32) };
     assert!(!socket.is_null());
@@ -22,7 +22,7 @@ fn set(socket: *mut c_void, option: u32, value: i32) {
     assert_eq!(rc, 0);
 }
 
-fn bind(socket: *mut c_void, endpoint: &str) -> String {
+pub fn bind(socket: *mut c_void, endpoint: &str) -> String {
     let text = CString::new(endpoint).expect("no NUL");
     assert_eq!(unsafe { zmq_sys::zmq_bind(socket, text.as_ptr()) }, 0);
     let mut last = [0u8; 256];
@@ -35,17 +35,27 @@ fn bind(socket: *mut c_void, endpoint: &str) -> String {
     String::from_utf8_lossy(&last[..size - 1]).into_owned()
 }
 
-fn connect(socket: *mut c_void, endpoint: &str) {
+pub fn connect(socket: *mut c_void, endpoint: &str) {
     let text = CString::new(endpoint).expect("no NUL");
     assert_eq!(unsafe { zmq_sys::zmq_connect(socket, text.as_ptr()) }, 0);
 }
 
 /// A message on the stack, as in C.
-fn message() -> zmq_sys::zmq_msg_t {
+pub fn message() -> zmq_sys::zmq_msg_t {
     let mut message = std::mem::MaybeUninit::uninit();
     unsafe {
         zmq_sys::zmq_msg_init(message.as_mut_ptr());
         message.assume_init()
+    }
+}
+
+/// For zmq_poll, until there is something to receive.
+pub fn readable(socket: *mut c_void) -> zmq_sys::zmq_pollitem_t {
+    zmq_sys::zmq_pollitem_t {
+        socket,
+        fd: 0,
+        events: zmq_sys::ZMQ_POLLIN as i16,
+        revents: 0,
     }
 }
 

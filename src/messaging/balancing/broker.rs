@@ -197,7 +197,6 @@ struct Loop {
     frames: Vec<Frame>,
     /// Connections to the back end at the last look.
     peers: usize,
-    arrivals: u64,
     /// Some worker may be gone: all are to be asked, not before.
     ask_all_at: Option<Instant>,
     asked_all: Option<Instant>,
@@ -221,7 +220,6 @@ impl Shared {
         let mut own = Loop {
             frames: Vec::new(),
             peers: 0,
-            arrivals: 0,
             ask_all_at: None,
             asked_all: None,
             comings: 0,
@@ -492,13 +490,13 @@ impl Shared {
 
     /// A connection that ended may be that of a worker. Asking finds out: what is sent to nobody comes back.
     fn look_at_peers(&self, own: &mut Loop, schedule: &mut Schedule<Request>) -> Result<usize> {
-        let (peers, arrivals) = (self.back.peers.count(), self.back.peers.arrivals());
+        let peers = self.back.peers.count();
         let now = Instant::now();
-        if peers < own.peers || (arrivals != own.arrivals && own.ask_all_at.is_some()) {
+        if peers < own.peers || schedule.take_ask_all() {
             let earliest = own.asked_all.map_or(now, |last| last + ASK_ALL_EVERY);
             own.ask_all_at.get_or_insert(earliest.max(now));
         }
-        (own.peers, own.arrivals) = (peers, arrivals);
+        own.peers = peers;
         if own.ask_all_at.is_none_or(|at| at > now) {
             return Ok(0);
         }
@@ -560,6 +558,7 @@ fn job_of(route: Vec<Frame>, payload: Frame, now: Instant) -> Job<Request> {
         size,
         repeat: terms.repeat,
         expires: (!wait.is_zero()).then(|| now + wait),
-        tries: 0,
+        losses: 0,
+        lost: None,
     }
 }

@@ -22,7 +22,6 @@ pub(super) struct Worker {
     pub place: Option<(usize, u64)>,
     pub seen: Instant,
     pub pinged: Instant,
-    pub pings: u64,
     pub leaving: bool,
     /// There is no room on the way to it.
     pub blocked: bool,
@@ -77,7 +76,6 @@ impl Table {
             place: None,
             seen: now,
             pinged: now,
-            pings: 0,
             leaving: false,
             blocked: false,
             gone: None,

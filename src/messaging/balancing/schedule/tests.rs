@@ -16,7 +16,8 @@ fn job(number: u64, repeat: bool) -> Job<u64> {
         size: 10,
         repeat,
         expires: None,
-        tries: 0,
+        losses: 0,
+        lost: None,
     }
 }
 
@@ -75,6 +76,24 @@ fn a_silent_worker_is_given_up_within_two_heartbeats_and_not_before_it_could_ans
             assert!(now - begin <= 2 * HEARTBEAT, "{level:?}: still there");
         }
         assert!(asked_at.unwrap() + HEARTBEAT / 2 <= now, "it had no time to answer");
+    }
+}
+
+#[test]
+fn the_longest_idle_worker_is_next_whoever_answers_when() {
+    let begin = Instant::now();
+    let mut schedule: Schedule<u64> = Schedule::new(LIMITS, 0);
+    for name in ["a", "b", "c"] {
+        schedule.sign(name.as_bytes(), &sign(Level::Ours, 1), begin);
+    }
+    let slot = schedule.slot_of(b"a").unwrap();
+    let ping = schedule.asked(slot, begin);
+    schedule.sign(b"a", &answer(ping, &[]), begin);
+    for name in ["a", "b", "c", "a", "b", "c"] {
+        schedule.submit(job(0, false), begin);
+        let (got, tag, _) = next(&mut schedule, begin).unwrap();
+        assert_eq!(got, name);
+        reply(&mut schedule, name.as_bytes(), tag, begin);
     }
 }
 
@@ -159,11 +178,16 @@ fn a_worker_comes_back_with_what_it_had_before_it_was_given_up() {
     }
     assert_eq!(ended(&mut schedule), [(0, Why::Lost)]);
     // It works on what is lost still: nothing for it until it is done.
-    schedule.sign(b"w", &answer(1, &[100]), now);
+    let asked = schedule.pings;
+    schedule.sign(b"w", &answer(asked, &[100]), now);
     schedule.submit(job(1, false), now);
     assert_eq!(next(&mut schedule, now), None);
     assert_eq!(reply(&mut schedule, b"w", 100, now), None);
     assert_eq!(next(&mut schedule, now), Some(("w".into(), 101, 1)));
+    // Answers to questions of that time, and of another broker, tell nothing about what it has got since.
+    schedule.sign(b"w", &answer(asked, &[]), now);
+    schedule.sign(b"w", &answer(asked + 1000, &[]), now);
+    assert_eq!(schedule.counts().working, 1);
 }
 
 #[test]
@@ -189,14 +213,36 @@ fn a_request_that_kills_its_workers_ends() {
     let now = Instant::now();
     let mut schedule: Schedule<u64> = Schedule::new(LIMITS, 0);
     schedule.submit(job(0, true), now);
-    for round in 0..MOST_TRIES {
+    for round in 0..MOST_LOSSES {
         let name = round.to_be_bytes();
         schedule.sign(&name, &sign(Level::Ours, 1), now);
         assert!(next(&mut schedule, now).is_some(), "{round}");
         schedule.unreachable(&name, now);
     }
     assert_eq!(ended(&mut schedule), [(0, Why::Lost)]);
-    assert_eq!(schedule.counts().retried, u64::from(MOST_TRIES) - 1);
+    assert_eq!(schedule.counts().retried, u64::from(MOST_LOSSES) - 1);
+}
+
+#[test]
+fn what_was_lost_goes_only_to_a_worker_that_was_heard_of_since() {
+    let begin = Instant::now();
+    let mut schedule: Schedule<u64> = Schedule::new(LIMITS, 0);
+    for name in ["dead", "dead, too", "alive"] {
+        schedule.sign(name.as_bytes(), &sign(Level::Ours, 1), begin);
+    }
+    schedule.submit(job(0, true), begin);
+    assert_eq!(next(&mut schedule, begin).unwrap().0, "dead");
+    let later = begin + HEARTBEAT / 10;
+    schedule.unreachable(b"dead", later);
+    assert!(schedule.take_ask_all() && !schedule.take_ask_all());
+    assert_eq!(next(&mut schedule, later), None);
+    // It holds up nobody else.
+    schedule.submit(job(1, true), later);
+    assert_eq!(next(&mut schedule, later).unwrap().0, "dead, too");
+    schedule.sign(b"alive", &answer(1, &[]), later);
+    let (name, tag, number) = next(&mut schedule, later).unwrap();
+    assert_eq!((name.as_str(), number), ("alive", 0));
+    assert_eq!(reply(&mut schedule, b"alive", tag, later), Some(0));
 }
 
 #[test]
@@ -298,8 +344,7 @@ fn every_request_ends_exactly_once_in_a_million_steps() {
                         .or_insert((new, 1 + usize::from(name % 3), Vec::new()));
                 let mut sign = sign(*level, *capacity);
                 sign.in_hand.clone_from(in_hand);
-                sign.ping = (random.below(2) == 0 && *level == Level::Ours)
-                    .then(|| schedule.slot_of(&[name]).map_or(1, |slot| schedule.worker(slot).pings));
+                sign.ping = (random.below(2) == 0 && *level == Level::Ours).then(|| schedule.pings - random.below(3));
                 sign.leaving = *level == Level::Ours && random.below(20) == 0;
                 schedule.sign(&[name], &sign, now);
             }
