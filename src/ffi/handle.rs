@@ -15,6 +15,9 @@ use crate::messaging::reactor::Reactor;
 use crate::messaging::request::Request;
 use crate::messaging::response::Response;
 use crate::messaging::subscriber::Subscriber;
+use crate::registry::client::RegistryClient;
+use crate::registry::server::RegistryServer;
+use crate::registry::watch::Watch;
 
 mod table;
 
@@ -74,6 +77,9 @@ kinds! {
     Proxy = 7, "proxy";
     Broker = 8, "broker";
     Worker = 9, "worker";
+    RegistryServer = 20, "registry server";
+    RegistryClient = 21, "registry client";
+    Watch = 22, "watch";
 }
 
 impl Object {
@@ -86,7 +92,9 @@ impl Object {
             Object::Response(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Dealer(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Worker(role) => Arc::clone(role) as Arc<dyn Channel>,
+            Object::RegistryServer(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
+            Object::RegistryClient(_) | Object::Watch(_) => return None,
         })
     }
 
@@ -98,7 +106,9 @@ impl Object {
             Object::Response(role) => role.as_ref(),
             Object::Dealer(role) => role.as_ref(),
             Object::Worker(role) => role.as_ref(),
+            Object::RegistryServer(role) => role.as_ref(),
             Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
+            Object::RegistryClient(_) | Object::Watch(_) => return None,
         })
     }
 
@@ -113,6 +123,9 @@ impl Object {
             Object::Proxy(proxy) => proxy.close(),
             Object::Broker(broker) => broker.close(),
             Object::Worker(role) => role.close(),
+            Object::RegistryServer(server) => server.close(),
+            Object::RegistryClient(client) => client.close(),
+            Object::Watch(watch) => watch.close(),
         }
     }
 }

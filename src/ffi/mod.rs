@@ -68,3 +68,8 @@ pub mod proxy;
 
 pub mod broker;
 pub mod worker;
+
+pub mod instances;
+pub mod registry_client;
+pub mod registry_server;
+pub mod watch;

@@ -20,7 +20,7 @@ use crate::error::{Error, Result, Status};
 use crate::proto::v1::{LeaseReply, LeaseRequest, ListReply, ListRequest};
 use crate::proto::{Ack, RegisterService, ServiceLookupRep, ServiceLookupReq, UnregisterService};
 use crate::registry::bell::Bell;
-use crate::registry::instance::{check_name, port, Instance};
+use crate::registry::instance::{check_name, check_server, port, Instance};
 use crate::registry::server::random_id;
 use crate::registry::watch::{Selection, Watch, WatchInner};
 
@@ -233,13 +233,17 @@ impl RegistryClient {
         }
         // 2.2.0: a host of "unavailable" is none.
         let found = match u16::try_from(reply.port) {
-            Ok(port) if port != 0 => Some(Instance {
-                name: name.to_owned(),
-                server: reply.server,
-                port,
-                ..Instance::default()
-            }),
-            _ => None,
+            Ok(0) | Err(_) => None,
+            Ok(port) => {
+                check_server(&reply.server)
+                    .map_err(|e| Error::new(Status::Decode, format!("from the registry: {}", e.text())))?;
+                Some(Instance {
+                    name: name.to_owned(),
+                    server: reply.server,
+                    port,
+                    ..Instance::default()
+                })
+            }
         };
         Ok((found.into_iter().collect(), false))
     }

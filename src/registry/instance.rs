@@ -59,8 +59,10 @@ impl Instance {
 
     /// DECODE where a registry tells of what cannot be.
     pub(crate) fn from_proto(told: v1::Instance) -> Result<Instance> {
+        let checked = check_name(&told.name).and_then(|()| check_server(&told.server));
+        let checked = checked.and_then(|()| port(told.port));
         Ok(Instance {
-            port: port(told.port).map_err(|e| Error::new(Status::Decode, format!("from the registry: {e}")))?,
+            port: checked.map_err(|e| Error::new(Status::Decode, format!("from the registry: {}", e.text())))?,
             name: told.name,
             server: told.server,
             id: told.instance,

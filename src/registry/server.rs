@@ -3,20 +3,21 @@
 
 mod desk;
 
+use std::os::fd::RawFd;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint, Port, Transport};
-use crate::connection::events::EventQueue;
 use crate::connection::keys::random_bytes;
 use crate::connection::linux::with_signals_blocked;
 use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Socket};
-use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::Channel;
+use crate::messaging::channel::{of_its_socket, Channel};
+use crate::messaging::message::Message;
 use crate::messaging::publisher::Publisher;
 use crate::registry::registrar::Registrar;
 use crate::registry::store::{Capacity, MemoryStore, Store};
@@ -94,26 +95,12 @@ impl RegistryServer {
 
     /// Where it is asked, with the port that was free where `*` was.
     pub fn endpoint(&self) -> Result<String> {
-        bound(self.socket.last_endpoint())
+        self.last_endpoint()
     }
 
     /// Where it publishes.
     pub fn publish_endpoint(&self) -> Result<String> {
         self.publisher.last_endpoint()
-    }
-
-    /// What happened to its requests so far.
-    pub fn statistics(&self) -> Result<Statistics> {
-        self.socket.statistics()
-    }
-
-    /// Who connects to it, and who is refused.
-    pub fn events(&self) -> Arc<EventQueue> {
-        Arc::clone(&self.socket.events)
-    }
-
-    pub fn is_closed(&self) -> bool {
-        self.socket.is_closed()
     }
 
     /// Ends it: its addresses are free when this returns. What was registered is forgotten. CLOSED where it was closed
@@ -136,8 +123,40 @@ impl Drop for RegistryServer {
     }
 }
 
-fn bound(endpoint: Option<String>) -> Result<String> {
-    endpoint.ok_or_else(|| Error::new(Status::NotFound, "the registry is bound to no endpoint"))
+/// Its socket for requests: statistics, events, endpoints. What comes is the registry's own.
+impl Channel for RegistryServer {
+    of_its_socket!();
+
+    fn close(&self) -> Result<()> {
+        RegistryServer::close(self)
+    }
+
+    fn recv_bytes(&self, _message: &mut Message, _deadline: Deadline) -> Result<()> {
+        Err(answers_by_itself())
+    }
+
+    fn send(&self, _message: &mut Message) -> Result<()> {
+        Err(answers_by_itself())
+    }
+
+    fn wait(&self, _deadline: Deadline) -> Result<()> {
+        Err(answers_by_itself())
+    }
+
+    fn fd(&self) -> Result<RawFd> {
+        Err(answers_by_itself())
+    }
+
+    fn default_side(&self) -> DefaultSide {
+        DefaultSide::Bind
+    }
+}
+
+fn answers_by_itself() -> Error {
+    Error::new(
+        Status::Unsupported,
+        "a registry answers by itself: nothing is sent or received through it",
+    )
 }
 
 /// A random number other than 0.
