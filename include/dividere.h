@@ -1909,9 +1909,9 @@ dividere_status_t dividere_registry_client_watch(struct dividere_registry_client
                                                  struct dividere_watch_t *watch);
 
 /**
- * Makes a registry that is asked at `endpoint`; NULL is "tcp://*:5000", and a port of "*" one that is free. At the port
- * after that, unless the option DIVIDERE_OPTION_REGISTRY_PUBLISH_ENDPOINT says another place, it tells services of
- * 2.2.0 to register again. NULL options are the defaults. ADDRESS_IN_USE where one of the two is taken.
+ * Makes a registry that is asked at `endpoint`; NULL is port 5000 of all interfaces, and a port of "*" one that is
+ * free. At the port after that, unless DIVIDERE_OPTION_REGISTRY_PUBLISH_ENDPOINT says another place, it tells
+ * services of 2.2.0 to register again. NULL options are the defaults. ADDRESS_IN_USE where one of the two is taken.
  */
 dividere_status_t dividere_registry_server_new(const char *endpoint,
                                                const struct dividere_options_t *options,

@@ -18,6 +18,7 @@
 #include <dividere/proxy.hpp>
 #include <dividere/publisher.hpp>
 #include <dividere/reactor.hpp>
+#include <dividere/registry.hpp>
 #include <dividere/request.hpp>
 #include <dividere/response.hpp>
 #include <dividere/subscriber.hpp>
