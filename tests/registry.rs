@@ -203,6 +203,10 @@ fn where_no_registry_is_every_call_ends_in_time_and_close_at_once() {
         Status::Timeout
     );
     assert_eq!(lonely.list("", limit()).unwrap_err().status(), Status::Timeout);
+    assert_eq!(
+        lonely.lookup("a", Deadline::Now).unwrap_err().status(),
+        Status::WouldBlock
+    );
     assert!(start.elapsed() >= Duration::from_millis(300));
     // A caller without a limit is woken by close.
     std::thread::scope(|scope| {

@@ -353,6 +353,13 @@ impl Drop for RegistryClient {
     }
 }
 
+fn no_answer(deadline: Deadline, reason: &str) -> Error {
+    match deadline {
+        Deadline::Now => Error::new(Status::WouldBlock, "a registry cannot be asked without waiting"),
+        _ => Error::new(Status::Timeout, format!("no registry answered in time: {reason}")),
+    }
+}
+
 fn closed() -> Error {
     Error::new(Status::Closed, "the registry client is closed")
 }
@@ -387,7 +394,7 @@ impl Shared {
                 }
             }
             if !self.bell.signal.wait(before, deadline) {
-                return Err(Error::new(Status::Timeout, "no registry is connected"));
+                return Err(no_answer(deadline, "none is connected"));
             }
         }
     }
@@ -423,8 +430,8 @@ impl Shared {
             tried[at] = true;
             let untried = tried.iter().filter(|tried| !**tried).count() as u32;
             let link = &self.links[at];
+            // A question may be lost with its connection: where there is no other to ask, it is asked again.
             let own = match deadline.remaining() {
-                _ if tried.len() == 1 => deadline,
                 None => Deadline::after(link.patience()),
                 Some(left) => Deadline::after(link.patience().min(left / (untried + 1))),
             };
@@ -447,9 +454,8 @@ impl Shared {
             match answer {
                 Err(error) if error.status() == Status::Timeout => {
                     self.move_on_from(at);
-                    if deadline.is_over() || tried.len() == 1 {
-                        let text = format!("no registry answered in time: {}", error.text());
-                        return Err(Error::new(Status::Timeout, text));
+                    if deadline.is_over() {
+                        return Err(no_answer(deadline, error.text()));
                     }
                     if untried == 0 {
                         tried.fill(false);

@@ -20,8 +20,10 @@ use crate::registry::bell::Bell;
 /// How long a registry of dividere 3 may take to answer before another one is asked.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 
-/// The same of one that may be of dividere 2.2.0.
-const OLD_ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The same of one that may be of dividere 2.2.0, and of one that is: it answers one request a second, and whoever asks
+/// again makes it no faster.
+const UNKNOWN_ANSWER_LIMIT: Duration = Duration::from_secs(5);
+const OLD_ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +109,8 @@ impl Link {
     pub fn patience(&self) -> Duration {
         match self.kind() {
             Kind::New(_) => ANSWER_LIMIT,
-            _ => OLD_ANSWER_LIMIT,
+            Kind::Unknown => UNKNOWN_ANSWER_LIMIT,
+            Kind::Old => OLD_ANSWER_LIMIT,
         }
     }
 
@@ -128,19 +131,18 @@ impl Link {
         Ok(self.kind())
     }
 
-    /// Asks here and nowhere else.
+    /// Asks here and nowhere else. TIMEOUT also where the connection was lost, and the question maybe with it, as soon
+    /// as there is another.
     pub fn ask<Q, A>(&self, question: &Q, deadline: Deadline) -> Result<A>
     where
         Q: prost::Message + prost::Name,
         A: prost::Message + prost::Name + Default,
     {
-        let timeout_ms = match deadline.remaining() {
-            None => -1,
-            Some(left) => left.as_millis().clamp(1, i64::MAX as u128) as i64,
-        };
+        let connection = self.connection();
         let (mut request, mut reply) = (Message::new(), Message::new());
         request.set(question)?;
-        self.request.call(&mut request, &mut reply, timeout_ms, 0)?;
+        let same = || self.connection() == connection;
+        self.request.call_while(&mut request, &mut reply, deadline, &same)?;
         reply.get()
     }
 

@@ -1,0 +1,134 @@
+"""The name registry of the C ABI, as far as the tests against dividere 2.2.0 need it: from the tree in $BUILD."""
+
+import ctypes
+import os
+import pathlib
+
+LIMIT_MS = 20000
+
+NOT_FOUND = 500
+UNSUPPORTED = 900
+OPTION_PUBLISH_ENDPOINT = 200
+OPTION_ADVERTISE = 208
+
+
+class Handle(ctypes.Structure):
+    _fields_ = [("id", ctypes.c_uint64)]
+
+
+class InstanceView(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("endpoint", ctypes.c_char_p),
+        ("server", ctypes.c_char_p),
+        ("port", ctypes.c_uint32),
+        ("lease_ms", ctypes.c_uint32),
+        ("metadata", ctypes.c_void_p),
+        ("metadata_len", ctypes.c_size_t),
+        ("id", ctypes.c_uint64),
+        ("revision", ctypes.c_uint64),
+    ]
+
+
+def load():
+    build = pathlib.Path(os.environ.get("BUILD", "build/test"))
+    library = ctypes.CDLL(str((build / "lib" / "libdividere.so").resolve()))
+    library.dividere_last_error.restype = ctypes.c_char_p
+    library.dividere_instances_count.restype = ctypes.c_size_t
+    library.dividere_instances_count.argtypes = [ctypes.c_void_p]
+    library.dividere_instances_free.argtypes = [ctypes.c_void_p]
+    library.dividere_instances_get.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p]
+    return library
+
+
+LIBRARY = load()
+
+
+class Failed(Exception):
+    def __init__(self, status):
+        super().__init__(f"status {status}: {LIBRARY.dividere_last_error().decode()}")
+        self.status = status
+
+
+def check(status):
+    if status != 0:
+        raise Failed(status)
+
+
+def options(**texts):
+    made = ctypes.c_void_p()
+    check(LIBRARY.dividere_options_new(ctypes.byref(made)))
+    keys = {"publish_endpoint": OPTION_PUBLISH_ENDPOINT, "advertise": OPTION_ADVERTISE}
+    for name, text in texts.items():
+        check(LIBRARY.dividere_options_set_string(made, keys[name], text.encode()))
+    return made
+
+
+class Server:
+    """Our registry."""
+
+    def __init__(self, port, publish_port):
+        self.handle = Handle()
+        made = options(publish_endpoint=f"tcp://127.0.0.1:{publish_port}")
+        endpoint = f"tcp://127.0.0.1:{port}".encode()
+        status = LIBRARY.dividere_registry_server_new(endpoint, made, ctypes.byref(self.handle))
+        LIBRARY.dividere_options_free(made)
+        check(status)
+
+    def close(self):
+        check(LIBRARY.dividere_registry_server_close(self.handle))
+
+
+class Client:
+    """Our client; its services are on 127.0.0.1."""
+
+    def __init__(self, port, publish_port):
+        self.handle = Handle()
+        made = options(advertise="127.0.0.1", publish_endpoint=f"tcp://127.0.0.1:{publish_port}")
+        endpoint = f"tcp://localhost:{port}".encode()
+        status = LIBRARY.dividere_registry_client_new(endpoint, made, ctypes.byref(self.handle))
+        LIBRARY.dividere_options_free(made)
+        check(status)
+
+    def register(self, name, port):
+        registration = ctypes.c_uint64()
+        call = LIBRARY.dividere_registry_client_register
+        limit = ctypes.c_int64(LIMIT_MS)
+        check(
+            call(
+                self.handle, name.encode(), port, None, ctypes.c_size_t(0), limit, ctypes.byref(registration)
+            )
+        )
+        return registration
+
+    def unregister(self, registration):
+        limit = ctypes.c_int64(LIMIT_MS)
+        check(LIBRARY.dividere_registry_client_unregister(self.handle, registration, limit))
+
+    def _find(self, call, name):
+        found = ctypes.c_void_p()
+        check(call(self.handle, name.encode(), ctypes.c_int64(LIMIT_MS), ctypes.byref(found)))
+        places = []
+        view = InstanceView()
+        for index in range(LIBRARY.dividere_instances_count(found)):
+            check(LIBRARY.dividere_instances_get(found, index, ctypes.byref(view)))
+            places.append((view.server.decode(), view.port, view.lease_ms))
+        LIBRARY.dividere_instances_free(found)
+        return places
+
+    def lookup(self, name):
+        return self._find(LIBRARY.dividere_registry_client_lookup, name)[0]
+
+    def lookup_all(self, name):
+        return self._find(LIBRARY.dividere_registry_client_lookup_all, name)
+
+    def list(self, prefix):
+        return self._find(LIBRARY.dividere_registry_client_list, prefix)
+
+    def watch(self, name):
+        watch = Handle()
+        call = LIBRARY.dividere_registry_client_watch
+        check(call(self.handle, name.encode(), 0, ctypes.c_int64(LIMIT_MS), ctypes.byref(watch)))
+
+    def close(self):
+        check(LIBRARY.dividere_registry_client_close(self.handle))
