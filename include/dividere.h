@@ -22,7 +22,7 @@
  * int32_t and are checked.
  *
  * Timeouts are milliseconds: negative waits without limit, 0 does not wait. TIMEOUT where the time was over,
- * WOULD_BLOCK where there was none; signals do not cut a wait short.
+ * WOULD_BLOCK where there was none; signals cut no wait short, but see dividere_interrupt_waits.
  *
  * A callback is a function, its context, and a destructor for the context, which may be NULL and is called
  * exactly once, after the last call has returned, also when registering failed. Callbacks run with no lock
@@ -97,6 +97,31 @@ enum dividere_status {
     /** A fault in dividere itself. */
     DIVIDERE_INTERNAL = 901,
 };
+
+/**
+ * One of the sockets of a broker.
+ */
+enum dividere_broker_side
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * Where clients connect to.
+     */
+    DIVIDERE_BROKER_SIDE_FRONT = 1,
+    /**
+     * Where workers connect to.
+     */
+    DIVIDERE_BROKER_SIDE_BACK = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum dividere_broker_side dividere_broker_side;
+#else
+typedef int32_t dividere_broker_side;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
 
 /**
  * What happened. Over inproc there are no events.
@@ -425,6 +450,28 @@ enum dividere_option
      * reaches the registry.
      */
     DIVIDERE_OPTION_REGISTRY_ADVERTISE = 208,
+    /**
+     * Number, milliseconds: how often a broker asks its workers whether they are there; one that is silent for
+     * twice that is dead. Of workers, too. 3000 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_HEARTBEAT_MS = 300,
+    /**
+     * Number, milliseconds: how long a worker that cannot answer while it works (of dividere 2.2.0) keeps a
+     * request. Of brokers. 60000 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_BUSY_LIMIT_MS = 301,
+    /**
+     * Number: requests that wait at a broker for a worker; beyond it they are refused as BUSY. 10000 unless set.
+     */
+    DIVIDERE_OPTION_BROKER_QUEUE_LIMIT = 302,
+    /**
+     * Number, bytes: what a broker keeps of requests, those in work included. 268435456 unless set.
+     */
+    DIVIDERE_OPTION_BROKER_QUEUE_BYTES = 303,
+    /**
+     * Number: requests that a worker has at once, 1 to 1024. 1 unless set.
+     */
+    DIVIDERE_OPTION_WORKER_CAPACITY = 304,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -625,6 +672,72 @@ typedef struct dividere_socket_t {
      */
     uint64_t id;
 } dividere_socket_t;
+
+/**
+ * What of a message was copied, and where to: its type name, and right behind it its payload.
+ */
+typedef struct dividere_copied_t {
+    /**
+     * What the message holds: DIVIDERE_MESSAGE_TYPED and so on.
+     */
+    int32_t kind;
+    /**
+     * 1 where dividere_message_reply can still answer it, 0 where not.
+     */
+    int32_t can_reply;
+    /**
+     * Number of frames in front of it that routed it here.
+     */
+    uint64_t route_count;
+    /**
+     * Length of the type name in bytes; 0 unless the kind is TYPED.
+     */
+    uint64_t type_name_len;
+    /**
+     * Length of the payload in bytes: for all other kinds, of all bytes.
+     */
+    uint64_t payload_len;
+    /**
+     * Where the type name begins in the buffer; UINT64_MAX where it and the payload did not fit, so that nothing of
+     * this message was copied: it is to be looked at itself.
+     */
+    uint64_t offset;
+} dividere_copied_t;
+
+/**
+ * What to receive into. Made once and used again and again, by one thread at a time.
+ */
+typedef struct dividere_batch_t {
+    /**
+     * `count` different messages: each holds in full what was received into it.
+     */
+    struct dividere_message_t *const *messages;
+    /**
+     * Room for `count` descriptions of copies.
+     */
+    struct dividere_copied_t *copied;
+    /**
+     * How many messages to receive at most.
+     */
+    size_t count;
+    /**
+     * Where names and payloads are copied to, one message behind the other.
+     */
+    void *buffer;
+    /**
+     * Its size in bytes.
+     */
+    size_t size;
+    /**
+     * 1 where messages are looked at as envelopes (one that is none has the kind UNDECODABLE and is no error), 0
+     * where they are not.
+     */
+    int32_t typed;
+    /**
+     * Out: how many were received. Written on success only.
+     */
+    uint64_t received;
+} dividere_batch_t;
 
 /**
  * What a handle counted since it was made. Each counter by itself is exact and only grows; two of
@@ -863,6 +976,91 @@ typedef struct dividere_proxy_t {
 } dividere_proxy_t;
 
 /**
+ * Hands the requests of clients to workers, from its making to its close, on a thread of its own. A request goes to
+ * the worker that has the least to do and has been idle for longest, waits where none is free, and is answered once.
+ * Compatible with clients and workers of dividere 2.2.0.
+ */
+typedef struct dividere_broker_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_broker_t;
+
+/**
+ * How a broker stands, and what it counted since it was made; exact at one moment.
+ */
+typedef struct dividere_broker_statistics_t {
+    /**
+     * Workers that are there.
+     */
+    uint64_t workers;
+    /**
+     * Of these, those that have nothing to do.
+     */
+    uint64_t idle_workers;
+    /**
+     * Requests that wait for a worker.
+     */
+    uint64_t queued;
+    /**
+     * Requests that a worker has.
+     */
+    uint64_t working;
+    /**
+     * Requests that a worker answered.
+     */
+    uint64_t served;
+    /**
+     * Times that a request was handed to another worker, because the one before did not answer.
+     */
+    uint64_t retried;
+    /**
+     * Requests that found the queue full.
+     */
+    uint64_t refused;
+    /**
+     * Requests that were lost with their worker, or kept by it for too long, and not handed to another.
+     */
+    uint64_t failed;
+    /**
+     * Requests that nobody waited for any more when their turn came.
+     */
+    uint64_t expired;
+    /**
+     * Answers that nobody waited for any more: of a worker that was given up, or a second one.
+     */
+    uint64_t late;
+    /**
+     * For counters to come; 0.
+     */
+    uint64_t reserved[6];
+} dividere_broker_statistics_t;
+
+/**
+ * Serves what brokers hand it: as many requests at once, from each broker, as DIVIDERE_OPTION_WORKER_CAPACITY says. A
+ * thread of its own answers the brokers, also while all handlers work, and announces the worker again when a broker
+ * comes back.
+ */
+typedef struct dividere_worker_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_worker_t;
+
+/**
+ * Serves one request. Both messages are lent for the call: what is prepared in `reply` is the answer; or `request` is
+ * answered by dividere_message_reply, at once or later by a clone. Returns OK, or what went wrong, which the asker is
+ * told, with the last error of this thread (see dividere_fail). A request that is no envelope comes as bytes. Runs on
+ * several threads at once where the capacity is more than 1; may call anything, closing the worker included.
+ */
+typedef dividere_status_t (*dividere_worker_handler_t)(void *context,
+                                                       struct dividere_worker_t worker,
+                                                       struct dividere_message_t *request,
+                                                       struct dividere_message_t *reply);
+
+/**
  * One instance of a service: a place at which it can be reached. Its texts and bytes are valid until the
  * object that it is from is freed; no pointer in it is NULL.
  */
@@ -1051,6 +1249,14 @@ dividere_status_t dividere_configure(const struct dividere_options_t *options);
 dividere_status_t dividere_shutdown(int64_t timeout_ms);
 
 /**
+ * With 1, a wait ends with CANCELLED when a signal handler ran on its thread meanwhile, in the whole process: for
+ * runtimes, as Python's, that run what they call a signal handler only after the call has returned. With 0, as it
+ * is from the beginning, waits go on. Meant are the waits for something to receive, for a reply and for room to
+ * send; what is waited for can still come, and the call be made again.
+ */
+dividere_status_t dividere_interrupt_waits(int32_t on);
+
+/**
  * Hands each line of the log of this level or a more important one to `callback`, in place of the
  * one set before; a NULL `callback` ends it. What dividere says because of a call inside the
  * callback is not handed to it. The environment variable DIVIDERE_LOG (error, warning, info, debug,
@@ -1192,12 +1398,28 @@ dividere_status_t dividere_message_reply_error(struct dividere_message_t *messag
                                                const char *text);
 
 /**
+ * As dividere_socket_recv_many, and copies what came. What does not fit into the buffer is in its message only.
+ */
+dividere_status_t dividere_socket_recv_batch(struct dividere_socket_t socket,
+                                             struct dividere_batch_t *batch,
+                                             int64_t timeout_ms);
+
+/**
  * Sends a message that was prepared, typed or bytes; it is empty afterwards, on success only. STATE
  * where it is empty or (request, response) out of turn; TOO_LARGE beyond the maximum message size;
  * TIMEOUT or WOULD_BLOCK where a full queue blocks or fails; UNSUPPORTED where the role sends nothing.
  */
 dividere_status_t dividere_socket_send(struct dividere_socket_t socket,
                                        struct dividere_message_t *message);
+
+/**
+ * Sends a typed message whose payload is serialised already, copied. Fails as dividere_socket_send;
+ * INVALID_ARGUMENT where the name of the type is none.
+ */
+dividere_status_t dividere_socket_send_typed(struct dividere_socket_t socket,
+                                             const char *type_name,
+                                             const void *payload,
+                                             size_t len);
 
 /**
  * Sends bytes as they are, without an envelope. Fails as dividere_socket_send.
@@ -1500,6 +1722,7 @@ struct dividere_socket_t dividere_request_socket(struct dividere_request_t reque
  * Sends `message` to the next endpoint that is connected and waits for its reply for `timeout_ms`
  * milliseconds; where none comes, sends again, to the next endpoint, up to `retries` times: so it takes at
  * most (retries + 1) timeouts, and a request may be served more than once. Several threads may call at once.
+ * A broker on the way (see dividere_broker_t) is told the timeout, and by retries that it may repeat the request.
  * `message` is empty afterwards, on success only; the two messages are different objects.
  *
  * TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a
@@ -1511,6 +1734,37 @@ dividere_status_t dividere_request_call(struct dividere_request_t request,
                                         struct dividere_message_t *reply,
                                         int64_t timeout_ms,
                                         uint32_t retries);
+
+/**
+ * Sends `message` to the next endpoint that is connected, waiting for one for `timeout_ms` milliseconds, and gives
+ * the number under which dividere_request_finish_call has the reply: a call whose caller waits in an event loop of
+ * its own. Any number of them may be under way. A broker on the way is told whether the request may be repeated
+ * (`may_repeat` 1) or not (0), and for how long the reply will be waited for. `message` is empty afterwards, on
+ * success only.
+ */
+dividere_status_t dividere_request_start_call(struct dividere_request_t request,
+                                              struct dividere_message_t *message,
+                                              int32_t may_repeat,
+                                              int64_t reply_timeout_ms,
+                                              int64_t timeout_ms,
+                                              uint64_t *call);
+
+/**
+ * Receives the reply to what dividere_request_start_call sent; dividere_socket_fd is readable when there may be
+ * one. After TIMEOUT, WOULD_BLOCK and CANCELLED it is still expected; after everything else the call is over.
+ * NOT_FOUND where it was over before. Else fails as dividere_request_call.
+ */
+dividere_status_t dividere_request_finish_call(struct dividere_request_t request,
+                                               uint64_t call,
+                                               struct dividere_message_t *reply,
+                                               int64_t timeout_ms);
+
+/**
+ * Gives up what dividere_request_start_call sent: a reply to it is dropped and counted. NOT_FOUND where the call is
+ * over.
+ */
+dividere_status_t dividere_request_abandon_call(struct dividere_request_t request,
+                                                uint64_t call);
 
 /**
  * Sends a request; the reply is received next. STATE where the reply to the one before was not received.
@@ -1815,6 +2069,117 @@ dividere_status_t dividere_proxy_event_recv(struct dividere_proxy_t proxy,
                                             int32_t side,
                                             struct dividere_event_t *event,
                                             int64_t timeout_ms);
+
+/**
+ * Makes a broker that binds to the endpoints of its front end, for clients, and of its back end, for workers, each a
+ * comma-separated list (">" in front connects). NULL options are the defaults; they are for both its sockets. Fails
+ * as dividere_publisher_new.
+ *
+ * Its client is a request (dividere_request_call): with retries a request may be repeated, and is handed to another
+ * worker where the first one dies. The call returns BUSY where the queue is full, and UNREACHABLE where the worker is
+ * gone and the request may not be repeated: whether it was served is not known then.
+ */
+dividere_status_t dividere_broker_new(const char *front,
+                                      const char *back,
+                                      const struct dividere_options_t *options,
+                                      struct dividere_broker_t *broker);
+
+/**
+ * Stops a broker, within 50 ms, and closes its sockets: their addresses are free again when this returns. Requests
+ * that wait for a worker, or for its answer, are answered with UNREACHABLE.
+ */
+dividere_status_t dividere_broker_close(struct dividere_broker_t broker);
+
+/**
+ * How it stands now.
+ */
+dividere_status_t dividere_broker_statistics(struct dividere_broker_t broker,
+                                             struct dividere_broker_statistics_t *statistics);
+
+/**
+ * Waits until `count` workers are there. TIMEOUT, or WOULD_BLOCK where the timeout is 0, while they are fewer.
+ */
+dividere_status_t dividere_broker_wait_workers(struct dividere_broker_t broker,
+                                               uint64_t count,
+                                               int64_t timeout_ms);
+
+/**
+ * The endpoint that a side (DIVIDERE_BROKER_SIDE_FRONT or ..._BACK) is bound to, the last one where there are several;
+ * into `buffer` of `size` bytes, its whole length into `length`, which may be NULL. NOT_FOUND where it is bound to
+ * none.
+ */
+dividere_status_t dividere_broker_last_endpoint(struct dividere_broker_t broker,
+                                                int32_t side,
+                                                char *buffer,
+                                                size_t size,
+                                                size_t *length);
+
+/**
+ * What the connections of a side counted so far.
+ */
+dividere_status_t dividere_broker_side_statistics(struct dividere_broker_t broker,
+                                                  int32_t side,
+                                                  struct dividere_statistics_t *statistics);
+
+/**
+ * Takes the oldest event of a side's connections, or waits for one. The last 1024 are kept.
+ */
+dividere_status_t dividere_broker_event_recv(struct dividere_broker_t broker,
+                                             int32_t side,
+                                             struct dividere_event_t *event,
+                                             int64_t timeout_ms);
+
+/**
+ * Makes a worker, which connects to each of the comma-separated endpoints ("@" in front binds), the back end of a
+ * broker each. NULL options are the defaults; its name is a random UUID unless the option identity says otherwise.
+ * Fails as dividere_publisher_new.
+ */
+dividere_status_t dividere_worker_new(const char *endpoints,
+                                      const struct dividere_options_t *options,
+                                      struct dividere_worker_t *worker);
+
+/**
+ * Closes a worker at once: blocked calls return CLOSED, and what it has not answered is lost with it, which a broker
+ * notices and makes up for. Waits for handlers under way, at most for 10 s (then TIMEOUT); in a handler it does not.
+ */
+dividere_status_t dividere_worker_close(struct dividere_worker_t worker);
+
+/**
+ * The view that carries what all roles share. Nothing to be closed. A reactor does not take it.
+ */
+struct dividere_socket_t dividere_worker_socket(struct dividere_worker_t worker);
+
+/**
+ * Calls `handler` for each request from now on, on as many threads as the worker has capacity. STATE where it has a
+ * handler already.
+ */
+dividere_status_t dividere_worker_serve(struct dividere_worker_t worker,
+                                        dividere_worker_handler_t handler,
+                                        void *context,
+                                        dividere_destructor_t destructor);
+
+/**
+ * Receives the next request, to be answered by dividere_message_reply, at any time and from any thread. One that is no
+ * envelope is answered with an error at once, and comes back as DECODE with its bytes in the message.
+ */
+dividere_status_t dividere_worker_recv(struct dividere_worker_t worker,
+                                       struct dividere_message_t *message,
+                                       int64_t timeout_ms);
+
+/**
+ * Receives the next request as it is, without looking for an envelope.
+ */
+dividere_status_t dividere_worker_recv_bytes(struct dividere_worker_t worker,
+                                             struct dividere_message_t *message,
+                                             int64_t timeout_ms);
+
+/**
+ * Takes no more requests, tells the brokers so, waits until those that the worker has are answered, and closes it.
+ * TIMEOUT where that takes longer: it is closed all the same. Not to be called in a handler, whose request it would
+ * wait for.
+ */
+dividere_status_t dividere_worker_stop(struct dividere_worker_t worker,
+                                       int64_t timeout_ms);
 
 /**
  * How many there are; 0 for NULL.

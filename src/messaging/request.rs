@@ -3,7 +3,6 @@
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
@@ -134,32 +133,6 @@ impl Request {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// As `call`, once, for as long as `holds` holds, which is asked now and then: TIMEOUT where it does not any more.
-    pub(crate) fn call_while(
-        &self,
-        request: &mut Message,
-        reply: &mut Message,
-        deadline: Deadline,
-        holds: &dyn Fn() -> bool,
-    ) -> Result<()> {
-        const LOOK_EVERY: Duration = Duration::from_millis(50);
-        self.check()?;
-        request.require_content()?;
-        let (at, number) = self.begin(request.frame_mut(), deadline)?;
-        let frame = loop {
-            match self.lanes[at].recv(number, Deadline::after(LOOK_EVERY).min(deadline)) {
-                Err(e) if e.status() == Status::Timeout && holds() && !deadline.is_over() => {}
-                received => break received,
-            }
-        };
-        if frame.is_err() {
-            self.lanes[at].forget(number);
-        }
-        reply.received(frame?, None);
-        request.clear();
-        self.look_at_reply(reply)
     }
 
     /// As `call`, with typed messages.

@@ -167,6 +167,14 @@ class ProxySide(enum.IntEnum):
     CAPTURE = 3
 
 
+class Watch(enum.IntEnum):
+    """enum dividere_watch"""
+
+    PUT = 1
+    DELETE = 2
+    COMPLETE = 3
+
+
 class Key(Structure):
     """struct dividere_key_t"""
 
@@ -294,6 +302,22 @@ class BrokerStatistics(Structure):
         ("expired", c_uint64),
         ("late", c_uint64),
         ("reserved", c_uint64 * 6),
+    ]
+
+
+class Instance(Structure):
+    """struct dividere_instance_t"""
+
+    _fields_ = [
+        ("name", c_void_p),
+        ("endpoint", c_void_p),
+        ("server", c_void_p),
+        ("port", c_uint32),
+        ("lease_ms", c_uint32),
+        ("metadata", c_void_p),
+        ("metadata_len", c_size_t),
+        ("id", c_uint64),
+        ("revision", c_uint64),
     ]
 
 
@@ -442,4 +466,22 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_worker_recv", c_int32, [c_uint64, c_void_p, c_int64]),
     ("dividere_worker_recv_bytes", c_int32, [c_uint64, c_void_p, c_int64]),
     ("dividere_worker_stop", c_int32, [c_uint64, c_int64]),
+    ("dividere_instances_count", c_size_t, [c_void_p]),
+    ("dividere_instances_get", c_int32, [c_void_p, c_size_t, POINTER(Instance)]),
+    ("dividere_instances_free", None, [c_void_p]),
+    ("dividere_registry_client_new", c_int32, [c_char_p, c_void_p, POINTER(c_uint64)]),
+    ("dividere_registry_client_close", c_int32, [c_uint64]),
+    ("dividere_registry_client_register", c_int32, [c_uint64, c_char_p, c_uint32, c_void_p, c_size_t, c_int64, POINTER(c_uint64)]),
+    ("dividere_registry_client_unregister", c_int32, [c_uint64, c_uint64, c_int64]),
+    ("dividere_registry_client_lookup", c_int32, [c_uint64, c_char_p, c_int64, POINTER(c_void_p)]),
+    ("dividere_registry_client_lookup_all", c_int32, [c_uint64, c_char_p, c_int64, POINTER(c_void_p)]),
+    ("dividere_registry_client_list", c_int32, [c_uint64, c_char_p, c_int64, POINTER(c_void_p)]),
+    ("dividere_registry_client_watch", c_int32, [c_uint64, c_char_p, c_int32, c_int64, POINTER(c_uint64)]),
+    ("dividere_registry_server_new", c_int32, [c_char_p, c_void_p, POINTER(c_uint64)]),
+    ("dividere_registry_server_close", c_int32, [c_uint64]),
+    ("dividere_registry_server_socket", c_uint64, [c_uint64]),
+    ("dividere_registry_server_publish_endpoint", c_int32, [c_uint64, c_char_p, c_size_t, POINTER(c_size_t)]),
+    ("dividere_watch_recv", c_int32, [c_uint64, c_int64, POINTER(c_int32), POINTER(c_void_p)]),
+    ("dividere_watch_fd", c_int32, [c_uint64, POINTER(c_int32)]),
+    ("dividere_watch_close", c_int32, [c_uint64]),
 ]

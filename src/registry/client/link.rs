@@ -25,6 +25,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(1);
 const UNKNOWN_ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const OLD_ANSWER_LIMIT: Duration = Duration::from_secs(15);
 
+/// How soon it is noticed that a question may have been lost with its connection.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
 /// Who is at the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -141,8 +144,19 @@ impl Link {
         let connection = self.connection();
         let (mut request, mut reply) = (Message::new(), Message::new());
         request.set(question)?;
-        let same = || self.connection() == connection;
-        self.request.call_while(&mut request, &mut reply, deadline, &same)?;
+        let call = self.request.start_call(&mut request, false, -1, deadline)?;
+        let answered = loop {
+            let slice = Deadline::after(LOOK_EVERY).min(deadline);
+            match self.request.finish_call(call, &mut reply, slice) {
+                Err(e) if e.status() == Status::Timeout && self.connection() == connection && !deadline.is_over() => {}
+                answered => break answered,
+            }
+        };
+        if answered.is_err() {
+            // Over already, unless it was given up above.
+            let _over = self.request.abandon_call(call);
+        }
+        answered?;
         reply.get()
     }
 
