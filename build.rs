@@ -15,6 +15,7 @@ const PROTO_FILES: [&str; 5] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(dividere_tsan)");
     link_arguments()?;
     generate_messages()
 }

@@ -16,6 +16,10 @@ const CONNECT_TIMEOUT: i32 = 79;
 const XPUB_NODROP: i32 = 69;
 /// Publishers receive subscriptions only; one larger than this comes from no friend.
 const LARGEST_SUBSCRIPTION: i64 = 4096;
+/// How much of small messages a connection writes and reads at a time. A busy connection has some 80 KiB of memory for it,
+/// and a message that is kept keeps up to 54 KiB of what came with it. That stays below 64 KiB: what is larger, malloc
+/// tidies up after at each free, which every single message would pay for.
+const BATCH_SIZE: i32 = 24 * 1024;
 /// libzmq keeps the time that it asks peers to wait in tenths of a second, in 16 bits.
 const LONGEST_TTL_MS: i64 = 6_553_500;
 
@@ -35,6 +39,16 @@ fn set(raw: *mut c_void, option: i32, value: &[u8], what: &str) -> Result<()> {
 
 pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<()> {
     let int = |option: u32, value: i64, what: &str| set_int(raw, option as i32, clamp(value), what);
+    match set_int(
+        raw,
+        zmq_sys::ZMQ_SYS_BATCH_SIZE as i32,
+        BATCH_SIZE,
+        "set the size of batches",
+    ) {
+        // A libzmq that is not ours has no such option, and batches of its own.
+        Err(error) if error.status() == Status::InvalidArgument => {}
+        set => set?,
+    }
     let subscriber = matches!(kind, Kind::Subscriber | Kind::RawSubscriber);
     // A subscriber sends nothing but subscriptions: it loses those beyond its send queue in silence, and has none to
     // send any more when it is closed. With a linger time it would wait for a publisher that is gone.

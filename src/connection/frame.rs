@@ -12,6 +12,14 @@ use crate::error::{Error, Result, Status};
 /// Property of a message that tells which connection brought it (ZMQ_SRCFD).
 const SOURCE_DESCRIPTOR: i32 = 2;
 
+/// Beyond any memory; what libzmq adds does not overflow.
+const MOST: usize = isize::MAX as usize / 2;
+
+#[cold]
+fn no_memory(size: usize) -> Error {
+    Error::new(Status::OutOfMemory, format!("no memory for a message of {size} bytes"))
+}
+
 /// Bytes owned by libzmq. Moving a frame moves its bytes where they are few (libzmq keeps up to 33 inline).
 pub struct Frame {
     raw: zmq_msg_t,
@@ -34,20 +42,32 @@ impl Frame {
 
     /// A frame of `size` bytes whose content is not set.
     pub fn with_size(size: usize) -> Result<Frame> {
-        // Beyond any memory; what libzmq adds does not overflow.
-        const MOST: usize = isize::MAX as usize / 2;
         let mut raw = MaybeUninit::<zmq_msg_t>::uninit();
         // SAFETY: on success the whole message is set.
         if size > MOST || unsafe { zmq_sys::zmq_msg_init_size(raw.as_mut_ptr(), size) } != 0 {
-            return Err(Error::new(
-                Status::OutOfMemory,
-                format!("no memory for a message of {size} bytes"),
-            ));
+            return Err(no_memory(size));
         }
         // SAFETY: see above.
         Ok(Frame {
             raw: unsafe { raw.assume_init() },
         })
+    }
+
+    /// Lets go of what it held, for `size` bytes whose content is not set. Empty where there is no memory for them.
+    pub(crate) fn renew(&mut self, size: usize) -> Result<&mut [u8]> {
+        if size > MOST {
+            return Err(no_memory(size));
+        }
+        // SAFETY: closed, and made anew or at least empty: initialised at every return. The bytes live as long as it does.
+        unsafe {
+            zmq_sys::zmq_msg_close(&mut self.raw);
+            if zmq_sys::zmq_msg_init_size(&mut self.raw, size) != 0 {
+                zmq_sys::zmq_msg_init(&mut self.raw);
+                return Err(no_memory(size));
+            }
+            let data = zmq_sys::zmq_msg_data(&mut self.raw);
+            Ok(std::slice::from_raw_parts_mut(data.cast(), size))
+        }
     }
 
     /// A frame that holds a copy of `bytes`.

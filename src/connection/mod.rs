@@ -1,7 +1,9 @@
 //! How bytes move: the context, endpoints, options, sockets, events. The only code that calls ZeroMQ.
 
 mod apply;
+pub(crate) mod asymmetric;
 mod attach;
+mod biased;
 pub mod clock;
 pub mod endpoint;
 pub(crate) mod errno;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, Weak};
 use std::time::{Duration, Instant};
 
+use crate::connection::asymmetric;
 use crate::connection::errno;
 use crate::connection::inproc::InprocNames;
 use crate::connection::linux;
@@ -84,6 +85,7 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     CURRENT.store(std::ptr::null_mut(), Ordering::Release);
     CHANGING.store(false, Ordering::Release);
+    asymmetric::forget();
 }
 
 extern "C" fn at_exit() {

@@ -7,17 +7,18 @@ mod waiting;
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::connection::attach::Endpoints;
+use crate::connection::biased::{BiasedGuard, BiasedMutex};
 use crate::connection::clock::Deadline;
 use crate::connection::errno;
 use crate::connection::events::EventQueue;
 use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::options::{FullQueue, Options};
 use crate::connection::peers::Peers;
-use crate::connection::process::{self, lock, Process};
+use crate::connection::process::{self, Process};
 use crate::connection::stats::{Counters, Statistics};
 use crate::connection::subscribers::Subscribers;
 use crate::connection::zap::AllowList;
@@ -80,7 +81,7 @@ pub struct Socket {
     ring: EventFd,
     /// Wakes those who wait to send; made for the first of them.
     room: OnceLock<EventFd>,
-    state: Mutex<State>,
+    state: BiasedMutex<State>,
     closing: AtomicBool,
     /// A reactor reads from it.
     reserved: AtomicBool,
@@ -103,7 +104,7 @@ unsafe impl Sync for Socket {}
 /// The locked socket. Dropping it keeps the invariant of the ring.
 pub(crate) struct Entered<'a> {
     socket: &'a Socket,
-    state: MutexGuard<'a, State>,
+    state: BiasedGuard<'a, State>,
     /// A full publisher may have room again.
     room: bool,
     /// The reader will try again by itself.
@@ -146,7 +147,7 @@ impl Socket {
             zmq_fd,
             ring,
             room: OnceLock::new(),
-            state: Mutex::new(State::open()),
+            state: BiasedMutex::new(State::open()),
             closing: AtomicBool::new(false),
             reserved: AtomicBool::new(false),
             exported: OnceLock::new(),
@@ -192,18 +193,17 @@ impl Socket {
 
     /// The lock. At exit only for a while: where a signal's handler ends the process in the middle of a call, that call
     /// has it, and never gives it back.
-    fn lock_to_close(&self) -> Option<MutexGuard<'_, State>> {
+    fn lock_to_close(&self) -> Option<BiasedGuard<'_, State>> {
         const LIMIT: Duration = Duration::from_secs(1);
         if !self.process.is_exiting() {
-            return Some(lock(&self.state));
+            return Some(self.state.lock());
         }
         let deadline = Deadline::after(LIMIT);
         loop {
             match self.state.try_lock() {
-                Ok(state) => return Some(state),
-                Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) if deadline.is_over() => return None,
-                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+                Some(state) => return Some(state),
+                None if deadline.is_over() => return None,
+                None => std::thread::sleep(Duration::from_millis(1)),
             }
         }
     }
@@ -262,9 +262,10 @@ impl Socket {
     }
 
     /// Locks the socket for a call that does not sleep.
+    #[inline]
     pub(crate) fn enter(&self) -> Result<Entered<'_>> {
         self.check()?;
-        let state = lock(&self.state);
+        let state = self.state.lock();
         if !state.open {
             return Err(Error::new(Status::Closed, "the handle is closed"));
         }

@@ -19,6 +19,7 @@ use crate::registry::client::RegistryClient;
 use crate::registry::server::RegistryServer;
 use crate::registry::watch::Watch;
 
+mod recent;
 mod table;
 
 use table::{Entered, Place, Table};

@@ -6,7 +6,7 @@
 
 use crate::connection::frame::Frame;
 use crate::error::{Error, Result, Status};
-use crate::messaging::envelope::{DecodeError, Header, Layout, TypeName};
+use crate::messaging::envelope::{DecodeError, Header, Layout, Memo, TypeName};
 use crate::messaging::reply::Origin;
 
 /// What a message holds.
@@ -47,6 +47,8 @@ pub struct Message {
     origin: Option<Origin>,
     /// The type name that it was last prepared with by `prepare_named`: it needs no second check.
     known_name: Vec<u8>,
+    /// Envelopes that it received before.
+    memo: Memo,
 }
 
 /// What a message shows, in one look at its frame.
@@ -71,6 +73,7 @@ impl Message {
             content: Content::Empty,
             origin: None,
             known_name: Vec::new(),
+            memo: Memo::new(),
         }
     }
 
@@ -111,10 +114,9 @@ impl Message {
 
     fn prepare_checked(&mut self, type_name: &[u8], size: usize) -> Result<&mut [u8]> {
         let header = Header::of(type_name, size).map_err(|e| Error::new(Status::TooLarge, e.to_string()))?;
-        self.frame = Frame::with_size(header.envelope_len())?;
         self.origin = None;
         self.content = Content::Empty;
-        let bytes = self.frame.bytes_mut();
+        let bytes = self.frame.renew(header.envelope_len())?;
         let at = header
             .write(bytes)
             .map_err(|e| Error::new(Status::Internal, format!("cannot write an envelope: {e}")))?;
@@ -129,10 +131,11 @@ impl Message {
 
     /// Makes this a message of `size` bytes, whose content is not set, and gives the place for them.
     pub fn prepare_bytes(&mut self, size: usize) -> Result<&mut [u8]> {
-        self.frame = Frame::with_size(size)?;
         self.origin = None;
+        self.content = Content::Empty;
+        let bytes = self.frame.renew(size)?;
         self.content = Content::Bytes;
-        Ok(self.frame.bytes_mut())
+        Ok(bytes)
     }
 
     /// Makes this the typed message `message`.
@@ -259,7 +262,7 @@ impl Message {
 
     /// Looks at received bytes as an envelope. DECODE where they are none; they stay readable.
     pub fn decode(&mut self) -> Result<()> {
-        match Layout::of(self.frame.bytes()) {
+        match self.memo.layout_of(self.frame.bytes()) {
             Ok(layout) => {
                 self.content = Content::Received(layout);
                 Ok(())
@@ -279,6 +282,7 @@ impl Message {
             content: self.content.clone(),
             origin: self.origin.clone(),
             known_name: Vec::new(),
+            memo: Memo::new(),
         })
     }
 

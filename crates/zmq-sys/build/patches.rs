@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+mod batches;
 mod context;
 mod curve;
 mod engine;
@@ -36,6 +37,7 @@ pub fn apply(source: &Path) {
         .chain(receiving::PATCHES)
         .chain(context::PATCHES)
         .chain(signals::PATCHES)
+        .chain(batches::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

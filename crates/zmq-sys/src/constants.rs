@@ -112,6 +112,9 @@ pub const ZMQ_BINDTODEVICE: u32 = 92;
 /// Of ours (a correction of the libzmq built here; EINVAL elsewhere). Read-only, int: how many connections have not taken
 /// everything that was sent to them. Connections of inproc take it at once.
 pub const ZMQ_SYS_UNSENT_PIPES: u32 = 1_000_001;
+/// Of ours, too. Write-only, int, at least 8192, the default: how many bytes of small messages are gathered for one write
+/// to a connection, and read from one at a time. Messages of 8 KiB and more pass by that buffer.
+pub const ZMQ_SYS_BATCH_SIZE: u32 = 1_000_002;
 
 // Message properties.
 pub const ZMQ_MORE: u32 = 1;

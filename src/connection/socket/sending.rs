@@ -28,12 +28,13 @@ impl Socket {
     /// Sends one frame; it is empty afterwards on success and unchanged on failure. What a full queue does is the
     /// socket's own option.
     pub(crate) fn send_single(&self, frame: &mut Frame) -> Result<()> {
-        self.check_size(frame.len())?;
-        let sent = self.enter()?.try_send_single(frame);
+        let size = frame.len();
+        self.check_size(size)?;
+        let sent = self.enter()?.try_send_single(frame, size);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
                 self.send_to_full(Deadline::Never, &mut |entered: &mut Entered<'_>| {
-                    entered.try_send_single(frame)
+                    entered.try_send_single(frame, size)
                 })?;
                 *frame = Frame::new();
             }
@@ -79,7 +80,7 @@ impl Socket {
     /// service thread looks.
     fn after_send(&self) {
         let Some(subscribers) = &self.subscribers else { return };
-        const LOOK_EVERY: u64 = 4096;
+        const LOOK_EVERY: u64 = 32_768;
         if subscribers.waited_for.load(Ordering::Acquire) || self.counters.messages_out() % LOOK_EVERY == 0 {
             self.process.service.poke(self.id);
         }
@@ -127,8 +128,8 @@ impl Socket {
 }
 
 impl Entered<'_> {
-    pub fn try_send_single(&mut self, frame: &mut Frame) -> Result<()> {
-        let size = frame.len();
+    /// One frame, `size` bytes long.
+    pub fn try_send_single(&mut self, frame: &mut Frame, size: usize) -> Result<()> {
         self.send_frame(frame, 0)?;
         self.socket.counters.sent(size);
         Ok(())
@@ -158,7 +159,8 @@ impl Entered<'_> {
     /// originals kept until the last one went.
     pub fn try_send(&mut self, frames: &mut [Frame]) -> Result<()> {
         if let [single] = frames {
-            return self.try_send_single(single);
+            let size = single.len();
+            return self.try_send_single(single, size);
         }
         const ATTEMPTS: usize = 3;
         let mut attempt = 0;

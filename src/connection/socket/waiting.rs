@@ -57,49 +57,61 @@ impl State {
 impl Socket {
     /// Tries until it works or the time is over, asleep in between. An attempt that gives nothing threw a message away:
     /// the next one follows at once, after others had the lock.
+    #[inline]
     pub(super) fn retry<T>(
         &self,
         what: For,
         deadline: Deadline,
+        attempt: &mut impl FnMut(&mut Entered<'_>) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let mut entered = self.enter()?;
+        match entered.prepared(what).and_then(|()| attempt(&mut entered)) {
+            Ok(Some(result)) => Ok(result),
+            other => self.retry_on(what, deadline, attempt, entered, other.map(|_nothing| ())),
+        }
+    }
+
+    /// What follows a first attempt that gave nothing, or failed.
+    #[cold]
+    #[inline(never)]
+    fn retry_on<'a, T>(
+        &'a self,
+        what: For,
+        deadline: Deadline,
         attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<Option<T>>,
+        mut entered: Entered<'a>,
+        mut outcome: Result<()>,
     ) -> Result<T> {
         let mut patience = Patience::new(deadline);
-        let mut entered = self.enter()?;
         loop {
-            entered.hush(what);
-            match what {
-                For::Reading => self.check_reader()?,
-                // A send that finds the queue full may not have looked at the socket's commands, and poll would return
-                // at once, again and again: look now.
-                For::Writing => {
-                    entered.events()?;
-                }
-            }
-            match attempt(&mut entered) {
-                Ok(Some(result)) => return Ok(result),
-                Ok(None) => {
+            match outcome {
+                Ok(()) => {
                     drop(entered);
                     patience.goes_on()?;
                     entered = self.enter()?;
-                    continue;
                 }
-                Err(error) if error.status() == Status::WouldBlock => {}
+                Err(error) if error.status() == Status::WouldBlock => {
+                    if let Deadline::Now = deadline {
+                        return Err(would_block());
+                    }
+                    if deadline.is_over() {
+                        return Err(Error::new(Status::Timeout, "the time given is over"));
+                    }
+                    let deadline = match what {
+                        For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
+                        _ => deadline,
+                    };
+                    let slept = entered.sleep(what, deadline);
+                    entered = self.enter()?;
+                    entered.state.of(what).count -= 1;
+                    slept?;
+                }
                 Err(error) => return Err(error),
             }
-            if let Deadline::Now = deadline {
-                return Err(would_block());
-            }
-            if deadline.is_over() {
-                return Err(Error::new(Status::Timeout, "the time given is over"));
-            }
-            let deadline = match what {
-                For::Writing if !self.kind.tells_of_room() => deadline.min(slice()),
-                _ => deadline,
+            outcome = match entered.prepared(what).and_then(|()| attempt(&mut entered)) {
+                Ok(Some(result)) => return Ok(result),
+                other => other.map(|_nothing| ()),
             };
-            let slept = entered.sleep(what, deadline);
-            entered = self.enter()?;
-            entered.state.of(what).count -= 1;
-            slept?;
         }
     }
 
@@ -157,6 +169,18 @@ fn slice() -> Deadline {
 }
 
 impl Entered<'_> {
+    /// Before each attempt.
+    #[inline]
+    fn prepared(&mut self, what: For) -> Result<()> {
+        self.hush(what);
+        match what {
+            For::Reading => self.socket.check_reader(),
+            // A send that finds the queue full may not have looked at the socket's commands, and poll would return at
+            // once, again and again: look now.
+            For::Writing => self.events().map(|_looked| ()),
+        }
+    }
+
     /// Quiets the ring before an attempt: what it told is about to be looked at.
     pub(super) fn hush(&mut self, what: For) {
         if self.state.of(what).rung {

@@ -4,10 +4,12 @@
 //! by raising the count while the slot is open in the generation that its number names. Shutting the slot lets nobody
 //! else in; whoever then leaves last takes the object out. A slot is used again in its next generation, and no more
 //! once its generations are used up, so that no number ever comes back. A thread that a fork makes vanish inside a call
-//! costs the child one slot and nothing else.
+//! costs the child one slot and nothing else. What a thread used last stays counted between its calls (`recent`).
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+
+use super::recent::{self, Entry};
 
 /// Slots in the first block; each next block has twice as many.
 const FIRST_BLOCK: u32 = 64;
@@ -37,7 +39,9 @@ pub(super) struct Table<T: 'static> {
     free: AtomicU64,
 }
 
-struct Slot<T> {
+struct Slot<T: 'static> {
+    table: &'static Table<T>,
+    index: u32,
     state: AtomicU64,
     object: UnsafeCell<Option<T>>,
     /// The next free slot, plus one.
@@ -74,19 +78,25 @@ impl<T> Table<T> {
     pub(super) fn enter(&'static self, place: Place) -> Option<Entered<T>> {
         let slot = self.slot(place.index)?;
         let wanted = u64::from(place.generation) << GENERATION_SHIFT | OPEN;
+        if let Some(entry) = recent::entry(place.index) {
+            if entry.begin(slot.address()) {
+                if slot.state.load(Ordering::Acquire) & !USES == wanted {
+                    return Some(Entered {
+                        slot,
+                        remembered: Some(entry),
+                    });
+                }
+                slot.end(entry);
+                return None;
+            }
+        }
         let mut state = slot.state.load(Ordering::Relaxed);
         while state & !USES == wanted {
             match slot
                 .state
                 .compare_exchange_weak(state, state + 1, Ordering::Acquire, Ordering::Relaxed)
             {
-                Ok(_) => {
-                    return Some(Entered {
-                        table: self,
-                        slot,
-                        index: place.index,
-                    })
-                }
+                Ok(_) => return Some(Entered { slot, remembered: None }),
                 Err(now) => state = now,
             }
         }
@@ -108,7 +118,7 @@ impl<T> Table<T> {
         Some(unsafe { &*first.add(offset as usize) })
     }
 
-    fn make_slot(&self) -> Option<u32> {
+    fn make_slot(&'static self) -> Option<u32> {
         let index = self.made.fetch_update(Ordering::AcqRel, Ordering::Acquire, |made| {
             (made < MOST_SLOTS).then_some(made + 1)
         });
@@ -116,7 +126,10 @@ impl<T> Table<T> {
         let block = (index / FIRST_BLOCK + 1).ilog2();
         let place = &self.blocks[block as usize];
         if place.load(Ordering::Acquire).is_null() {
-            let fresh: Box<[Slot<T>]> = (0..FIRST_BLOCK << block).map(|_| Slot::new()).collect();
+            let first = FIRST_BLOCK * ((1 << block) - 1);
+            let fresh: Box<[Slot<T>]> = (0..FIRST_BLOCK << block)
+                .map(|offset| Slot::new(self, first + offset))
+                .collect();
             let fresh = Box::into_raw(fresh);
             let added = place.compare_exchange(std::ptr::null_mut(), fresh.cast(), Ordering::AcqRel, Ordering::Acquire);
             if added.is_err() {
@@ -164,20 +177,96 @@ fn next_count(head: u64) -> u64 {
 }
 
 impl<T> Slot<T> {
-    fn new() -> Slot<T> {
+    fn new(table: &'static Table<T>, index: u32) -> Slot<T> {
         Slot {
+            table,
+            index,
             state: AtomicU64::new(1 << GENERATION_SHIFT),
             object: UnsafeCell::new(None),
             next_free: AtomicU32::new(0),
         }
     }
+
+    #[inline]
+    fn address(&self) -> *const () {
+        std::ptr::from_ref(self).cast()
+    }
+
+    #[inline]
+    fn is_open(&self) -> bool {
+        self.state.load(Ordering::Acquire) & OPEN != 0
+    }
+
+    /// Ends a counted use.
+    fn leave(&self) {
+        let state = self.state.fetch_sub(1, Ordering::AcqRel);
+        if state & (OPEN | USES) == 1 {
+            self.free(state);
+        }
+    }
+
+    /// The same by its address.
+    ///
+    /// # Safety
+    /// The address is of a slot of T with a use that is counted for the caller.
+    unsafe fn leave_at(address: *const ()) {
+        // SAFETY: the caller's; slots are never freed.
+        unsafe { (*address.cast::<Slot<T>>()).leave() }
+    }
+
+    /// Ends a use of this thread that stays counted, unless the slot was shut meanwhile.
+    #[inline]
+    fn end(&self, entry: &Entry) {
+        if entry.end() && !self.is_open() {
+            self.give_back(entry);
+        }
+    }
+
+    #[cold]
+    fn give_back(&self, entry: &Entry) {
+        if entry.take(self.address()) {
+            self.leave();
+        }
+    }
+
+    /// Ends a counted use, or keeps it for this thread's next call.
+    #[cold]
+    #[inline(never)]
+    fn leave_or_remember(&self) {
+        let entry = match self.is_open() {
+            true => recent::entry_or_new(self.index),
+            false => None,
+        };
+        match entry {
+            Some(entry) if entry.remember(self.address(), Slot::<T>::leave_at) => {
+                // Whoever shut it in between may not have seen the entry.
+                if !self.is_open() {
+                    self.give_back(entry);
+                }
+            }
+            _ => self.leave(),
+        }
+    }
+
+    #[cold]
+    fn free(&self, state: u64) {
+        // SAFETY: shut, and ours was the last use: nobody else comes here for this generation.
+        let object = unsafe { (*self.object.get()).take() };
+        let generation = (state >> GENERATION_SHIFT) as u32;
+        if generation < LAST_GENERATION {
+            self.state
+                .store(u64::from(generation + 1) << GENERATION_SHIFT, Ordering::Release);
+            self.table.push_free(self.index, self);
+        }
+        drop(object);
+    }
 }
 
 /// A call's use of an object.
 pub(super) struct Entered<T: 'static> {
-    table: &'static Table<T>,
     slot: &'static Slot<T>,
-    index: u32,
+    /// Where the use is one that this thread keeps.
+    remembered: Option<&'static Entry>,
 }
 
 impl<T> Entered<T> {
@@ -189,30 +278,22 @@ impl<T> Entered<T> {
 
     /// Lets nobody else in; whoever leaves last drops the object. False where it was shut already.
     pub(super) fn shut(&self) -> bool {
-        self.slot.state.fetch_and(!OPEN, Ordering::AcqRel) & OPEN != 0
-    }
-
-    #[cold]
-    fn free(&self, state: u64) {
-        // SAFETY: shut, and ours was the last use: nobody else comes here for this generation.
-        let object = unsafe { (*self.slot.object.get()).take() };
-        let generation = (state >> GENERATION_SHIFT) as u32;
-        if generation < LAST_GENERATION {
-            self.slot
-                .state
-                .store(u64::from(generation + 1) << GENERATION_SHIFT, Ordering::Release);
-            self.table.push_free(self.index, self.slot);
+        if self.slot.state.fetch_and(!OPEN, Ordering::AcqRel) & OPEN == 0 {
+            return false;
         }
-        drop(object);
+        for _ in 0..recent::take_from_all(self.slot.address()) {
+            self.slot.leave();
+        }
+        true
     }
 }
 
 impl<T> Drop for Entered<T> {
     #[inline]
     fn drop(&mut self) {
-        let state = self.slot.state.fetch_sub(1, Ordering::AcqRel);
-        if state & (OPEN | USES) == 1 {
-            self.free(state);
+        match self.remembered {
+            Some(entry) => self.slot.end(entry),
+            None => self.slot.leave_or_remember(),
         }
     }
 }
@@ -220,3 +301,7 @@ impl<T> Drop for Entered<T> {
 #[cfg(test)]
 #[path = "table_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "recent_tests.rs"]
+mod recent_tests;

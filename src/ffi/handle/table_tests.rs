@@ -7,15 +7,15 @@ use std::sync::Mutex;
 use super::*;
 
 /// Says when it is dropped, and is no longer itself afterwards.
-struct Probe {
-    alive: AtomicU64,
+pub(super) struct Probe {
+    pub alive: AtomicU64,
     dropped: &'static AtomicUsize,
 }
 
-const ALIVE: u64 = 0x5ca1_ab1e_0ddb_a115;
+pub(super) const ALIVE: u64 = 0x5ca1_ab1e_0ddb_a115;
 
 impl Probe {
-    fn new(dropped: &'static AtomicUsize) -> Probe {
+    pub fn new(dropped: &'static AtomicUsize) -> Probe {
         Probe {
             alive: AtomicU64::new(ALIVE),
             dropped,
@@ -30,11 +30,11 @@ impl Drop for Probe {
     }
 }
 
-fn table() -> &'static Table<Probe> {
+pub(super) fn table() -> &'static Table<Probe> {
     Box::leak(Box::new(Table::new()))
 }
 
-fn counter() -> &'static AtomicUsize {
+pub(super) fn counter() -> &'static AtomicUsize {
     Box::leak(Box::new(AtomicUsize::new(0)))
 }
 

@@ -23,11 +23,13 @@
 
 mod decode;
 mod encode;
+mod memo;
 mod name;
 mod wire;
 
 pub use decode::{decode, Layout, View};
 pub use encode::{encode, EncodeError, Header, MAX_ENVELOPE_LEN, MAX_HEADER_LEN};
+pub(crate) use memo::Memo;
 pub use name::{TypeName, TypeNameError, MAX_TYPE_NAME_LEN};
 pub use wire::{DecodeError, DecodeReason, MAX_GROUP_DEPTH};
 
