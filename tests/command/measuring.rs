@@ -6,7 +6,10 @@ use dividere::{Channel, Options, Response};
 use serde_json::Value;
 
 use crate::common::{bytes, LIMIT};
-use crate::process::{run, words, Running};
+use crate::process::{run, wait_for_thread, words, Running};
+
+/// The thread that counts what is published, where something is measured.
+const COUNTING: &str = "dividere-perf";
 
 const QUICK: &str = "--duration 150ms --json";
 
@@ -93,7 +96,7 @@ fn whoever_vanishes_in_the_middle_does_not_end_the_other_side() {
     let mut serving = Running::start(&words("perf --serve tcp://127.0.0.1:* --json"));
     let at = serving.json()["endpoint"].as_str().unwrap().to_owned();
     let running = Running::start(&words(&format!("perf {at} --only throughput --duration 1h")));
-    connected(&serving);
+    serving.wait_for_thread(COUNTING);
     running.signal(libc::SIGKILL);
     assert_eq!(running.finish().code, None);
     let told = run(&words(&format!("perf {at} --only throughput {QUICK}"))).json();
@@ -106,7 +109,7 @@ fn ctrl_c_ends_a_measurement_and_the_other_side_with_it() {
     for signal in [libc::SIGINT, libc::SIGKILL] {
         let running = Running::start(&words("perf --duration 1h"));
         let other = child_of(&running);
-        connected_process(other);
+        wait_for_thread(other, COUNTING);
         running.signal(signal);
         let finished = running.finish();
         if signal == libc::SIGINT {
@@ -151,27 +154,6 @@ fn child_of(running: &Running) -> u32 {
             return child.parse().unwrap();
         }
         assert!(Instant::now() < deadline, "no process was started");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Until the side that serves counts: it has a thread for it.
-fn connected(serving: &Running) {
-    connected_process(serving.id());
-}
-
-fn connected_process(serving: u32) {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        let tasks = std::fs::read_dir(format!("/proc/{serving}/task"))
-            .into_iter()
-            .flatten()
-            .flatten();
-        let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-        if names.into_iter().any(|name| name.trim() == "dividere-perf") {
-            return;
-        }
-        assert!(Instant::now() < deadline, "nothing is measured");
         std::thread::sleep(Duration::from_millis(2));
     }
 }

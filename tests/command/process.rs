@@ -162,6 +162,11 @@ impl Running {
         self.child.id()
     }
 
+    /// Until it has a thread of that name.
+    pub fn wait_for_thread(&self, name: &str) {
+        wait_for_thread(self.id(), name);
+    }
+
     pub fn signal(&self, signal: i32) {
         // SAFETY: our own child, not waited for yet.
         assert_eq!(unsafe { libc::kill(self.child.id() as i32, signal) }, 0);
@@ -218,4 +223,21 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     receiver
+}
+
+/// Until the process has a thread of that name.
+pub fn wait_for_thread(process: u32, name: &str) {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let tasks = std::fs::read_dir(format!("/proc/{process}/task"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        let mut names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        if names.any(|told| told.trim() == name) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no thread {name}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

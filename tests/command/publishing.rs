@@ -108,8 +108,17 @@ fn what_is_no_message_is_refused_with_its_line() {
 fn without_subscribers_it_ends_with_the_code_of_a_timeout() {
     let line = "pub tcp://127.0.0.1:* --bytes x --timeout 50ms";
     run(&words(line)).failed(3, "fewer than 1 subscriber(s) within 50ms");
-    let out = run(&words("pub tcp://127.0.0.1:* --bytes x --subscribers 0 --json")).json();
-    assert_eq!(out, [json!({"messages": 1, "bytes": 1})]);
+    for line in [
+        "pub tcp://127.0.0.1:0 --bytes x -s0 --json",
+        "pub tcp://127.0.0.1:* --bytes x -s0 --json -t0",
+    ] {
+        let finished = run(&words(line));
+        assert!(
+            finished.err.starts_with("dividere: bound to tcp://127.0.0.1:"),
+            "{finished:?}"
+        );
+        assert_eq!(finished.json(), [json!({"messages": 1, "bytes": 1})]);
+    }
 }
 
 #[test]
@@ -300,6 +309,22 @@ fn what_was_published_before_ctrl_c_arrives() {
         assert_eq!(message.bytes(), number.to_string().as_bytes());
     }
     publishing.finish().ok();
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once() {
+    // Takes one message, and leaves the rest waiting.
+    let mut options = Options::new();
+    options.set_receive_high_water_mark(1).unwrap();
+    let subscriber = Subscriber::new("@tcp://127.0.0.1:*", Filter::All, &options).unwrap();
+    let line = ["pub", &address(&subscriber), "--bytes", "-", "--linger", "1h"];
+    let mut publishing = Running::start(&line);
+    // More than the system's buffers hold; when all was written, all but the last of it was read.
+    publishing.say(&format!("{}\n", "x".repeat(1_000_000)).repeat(50));
+    publishing.signal(libc::SIGINT);
+    publishing.wait_for_thread("dividere-exit");
+    publishing.signal(libc::SIGINT);
+    assert_eq!(publishing.finish().code, Some(130));
 }
 
 #[test]

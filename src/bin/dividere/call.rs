@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use dividere::{Error, Instance, Message, Options, Request};
+use dividere::connection::endpoint::Endpoint;
+use dividere::{Error, Instance, Message, Options, Request, Status};
 use serde_json::json;
 
 use crate::failure::{code_of, Failure};
 use crate::messages::{MessageArgs, Source};
 use crate::names::{lookup::no_service, RegistryArgs};
-use crate::output::{tell_failure, Output};
+use crate::output::{self, tell_failure, Output};
 use crate::progress::Progress;
 use crate::show::ShowArgs;
 use crate::sockets::{report, SocketArgs};
@@ -113,8 +114,21 @@ fn endpoints(args: &CallArgs, options: &Options, stop: &Stop) -> Result<String, 
     if instances.is_empty() {
         return Err(no_service(&args.target).into());
     }
-    let endpoints: Vec<String> = instances.iter().map(Instance::endpoint).collect();
-    Ok(endpoints.join(","))
+    // Whoever registers may say anything of where it is; a comma would make two of one.
+    let (good, bad): (Vec<String>, Vec<String>) = instances
+        .iter()
+        .map(Instance::endpoint)
+        .partition(|endpoint| !endpoint.contains(',') && Endpoint::parse(endpoint).is_ok());
+    for endpoint in &bad {
+        output::tell(format!(
+            "{} is registered at '{endpoint}', which is no endpoint",
+            args.target
+        ));
+    }
+    match good.is_empty() {
+        true => Err(Error::new(Status::Endpoint, "no instance of the service can be reached").into()),
+        false => Ok(good.join(",")),
+    }
 }
 
 /// One of several requests failed.

@@ -123,5 +123,9 @@ fn write_key(file: &Path, key: &str, mode: u32) -> Result<(), Failure> {
         new.sync_all()?;
         std::fs::rename(&beside, file)
     })();
-    written.map_err(|error| Failure::failed(format!("cannot write {}: {error}", file.display())))
+    written.map_err(|error| {
+        // Not there where it could not even be made.
+        let _not_there = std::fs::remove_file(&beside);
+        Failure::failed(format!("cannot write {}: {error}", file.display()))
+    })
 }

@@ -136,7 +136,11 @@ fn publish(
         // Closing sends what is left.
         return Ok(());
     }
-    Ok(publisher.flush(args.timeout.deadline())?)
+    match args.timeout {
+        // Who does not wait leaves it to the linger time.
+        Limit::After(Duration::ZERO) => Ok(()),
+        timeout => Ok(publisher.flush(timeout.deadline())?),
+    }
 }
 
 fn lacks_subscribers(error: Error, args: &PubArgs) -> Failure {

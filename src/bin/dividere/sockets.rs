@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
+use dividere::connection::endpoint::Endpoint;
 use dividere::connection::options::OptionKey;
 use dividere::{Channel, EventKind, Options, PublicKey, SecretKey, Status};
 
@@ -158,7 +159,8 @@ fn read_key(file: &Path) -> Result<String, Failure> {
 /// Tells on stderr where a port of the system's choice was taken, because nobody else knows it; and what fails while
 /// the command waits, because it would wait for ever in silence.
 pub fn report(channel: &impl Channel, endpoints: &str) -> Result<(), Failure> {
-    if endpoints.contains('*') {
+    let given = Endpoint::parse_list(endpoints)?;
+    if given.iter().any(Endpoint::has_wildcard) {
         if let Ok(endpoint) = channel.last_endpoint() {
             tell(format!("bound to {endpoint}"));
         }

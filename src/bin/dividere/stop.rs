@@ -51,9 +51,12 @@ impl Stop {
             if is_ignored(signal) {
                 continue;
             }
-            // In this order: the first signal finds `before` unset, and sets it.
-            signal_hook::flag::register_conditional_shutdown(signal, EXIT_AT_ONCE, Arc::clone(&before))
-                .map_err(listening)?;
+            // In this order: the first signal finds `before` unset, and sets it. Only people are impatient: a terminal
+            // that goes away tells so more than once.
+            if signal == SIGINT {
+                signal_hook::flag::register_conditional_shutdown(signal, EXIT_AT_ONCE, Arc::clone(&before))
+                    .map_err(listening)?;
+            }
             signal_hook::flag::register(signal, Arc::clone(&before)).map_err(listening)?;
             let sender = sender.try_clone().map_err(listening)?;
             signal_hook::low_level::pipe::register(signal, sender).map_err(listening)?;
