@@ -3,6 +3,7 @@
 
 PREFIX ?= /usr/local
 JOBS ?= 2
+CLI ?= OFF
 BUILD ?= build/cmake
 
 .DEFAULT_GOAL := help
@@ -11,7 +12,7 @@ BUILD ?= build/cmake
 help: ## print this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
 	@echo
-	@echo '  PREFIX=/usr/local  DESTDIR=  where install puts things;  JOBS=2  compilers at once'
+	@echo '  PREFIX=/usr/local  DESTDIR=  where install puts things;  JOBS=2  compilers at once;  CLI=ON'
 
 setup: ## install the packages that building and testing need (Debian, Ubuntu)
 	@scripts/setup.sh
@@ -46,8 +47,8 @@ format: ## lay out Rust, C, C++ and Python files as `make lint` wants them
 header: ## write include/dividere.h anew from src/ffi
 	@scripts/header.sh
 
-install: ## install libraries, headers, CMake package and pkg-config file
-	@BUILD=$(BUILD) JOBS=$(JOBS) scripts/build.sh -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX))
+install: ## install libraries, headers, CMake package, pkg-config files; CLI=ON: the command, too
+	@BUILD=$(BUILD) JOBS=$(JOBS) scripts/build.sh -DCMAKE_INSTALL_PREFIX=$(abspath $(PREFIX)) -DDIVIDERE_CLI=$(CLI)
 	@cmake --install $(BUILD)
 
 clean: ## remove everything that was built

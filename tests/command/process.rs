@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{channel, Receiver};
 use std::time::{Duration, Instant};
 
@@ -81,6 +81,8 @@ pub fn run(arguments: &[&str]) -> Finished {
 /// A command that runs. Killed when dropped.
 pub struct Running {
     child: Child,
+    /// Where nobody reads.
+    unread: Option<ChildStdout>,
     out: Receiver<String>,
     err: Receiver<String>,
     told: String,
@@ -92,12 +94,33 @@ impl Running {
         Running::spawn(command(arguments).stdin(Stdio::piped()))
     }
 
+    /// Nobody reads what it prints.
+    pub fn start_unread(arguments: &[&str]) -> Running {
+        let mut command = command(arguments);
+        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let err = lines(child.stderr.take().unwrap());
+        let (_, nothing) = channel();
+        Running {
+            unread: child.stdout.take(),
+            child,
+            out: nothing,
+            err,
+            told: String::new(),
+        }
+    }
+
+    pub fn close_output(&mut self) {
+        drop(self.unread.take());
+    }
+
     pub fn spawn(command: &mut Command) -> Running {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let out = lines(child.stdout.take().unwrap());
         let err = lines(child.stderr.take().unwrap());
         Running {
             child,
+            unread: None,
             out,
             err,
             told: String::new(),

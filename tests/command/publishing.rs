@@ -1,13 +1,12 @@
 //! `pub` and `sub`, between each other and with programs that use the library.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use dividere::{Channel, Filter, Message, Options, Publisher, Subscriber};
 use serde_json::{json, Value};
 
 use crate::common::{address, bytes, soon, typed, LIMIT};
-use crate::process::{command, file, run, run_with, words, Running};
+use crate::process::{file, run, run_with, words, Running};
 
 /// Serialised by hand: sensor "roof", celsius 21.5.
 const READING: &[u8] = b"\x0a\x04roof\x11\0\0\0\0\0\x80\x35\x40";
@@ -331,18 +330,11 @@ fn a_second_ctrl_c_ends_it_at_once() {
 fn a_closed_pipe_ends_it_quietly_without_another_message() {
     let publisher = publisher();
     let endpoint = publisher.last_endpoint().unwrap();
-    let mut child = command(&["sub", &endpoint])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut running = Running::start_unread(&["sub", &endpoint]);
     publisher.wait_for_subscribers(None, 1, soon()).unwrap();
-    drop(child.stdout.take());
-    // Its end closes stderr.
-    let mut err = String::new();
-    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut err).unwrap();
-    assert_eq!(err, "");
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    running.close_output();
+    let finished = running.finish();
+    assert_eq!((finished.code, finished.err.as_str()), (Some(0), ""));
 }
 
 #[test]

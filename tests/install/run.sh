@@ -129,6 +129,23 @@ for header in "$prefix"/include/dividere/*.hpp; do
     done
 done
 
+# ---- the command, where it was built ---------------------------------------
+
+if grep -q '^DIVIDERE_CLI:BOOL=ON' "$build/CMakeCache.txt"; then
+    command_works() {
+        [ "$(run_program "$prefix/bin/dividere" --version)" = "dividere $version" ] &&
+            run_program env -u LD_LIBRARY_PATH "$prefix/bin/dividere" perf --duration 100ms
+    }
+    promise 'the command is installed and works' command_works
+    promise 'its completions are where bash looks for them' \
+        bash -n "$prefix/share/bash-completion/completions/dividere"
+    promise 'its completions are where zsh and fish look for them' \
+        test -s "$prefix/share/zsh/site-functions/_dividere" -a \
+        -s "$prefix/share/fish/vendor_completions.d/dividere.fish"
+else
+    promise 'no command is installed where none was built' test ! -e "$prefix/bin/dividere"
+fi
+
 # ---- programs outside the tree, over CMake ---------------------------------
 
 cp -r "$here/project" "$work/project"
