@@ -97,7 +97,10 @@ impl Running {
     /// Nobody reads what it prints.
     pub fn start_unread(arguments: &[&str]) -> Running {
         let mut command = command(arguments);
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let command = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let err = lines(child.stderr.take().unwrap());
         let (_, nothing) = channel();
