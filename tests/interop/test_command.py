@@ -43,7 +43,11 @@ def port():
 
 def run(*arguments):
     done = subprocess.run(
-        [str(COMMAND), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=2 * LIMIT_S
+        [str(COMMAND), *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=2 * LIMIT_S,
     )
     assert done.returncode == 0, done
     return done.stdout
@@ -68,7 +72,14 @@ def test_a_subscriber_of_22_gets_what_pub_sends(start, port):
 def test_call_asks_a_response_of_22(start, port):
     response = start(sys.executable, PY22, "response", port)
     assert response.stdout.readline() == "ready\n"
-    question = ["call", f"tcp://127.0.0.1:{port}", "ServiceLookupReq", '{"serviceName": "roof"}', "--timeout", LIMIT]
+    question = [
+        "call",
+        f"tcp://127.0.0.1:{port}",
+        "ServiceLookupReq",
+        '{"serviceName": "roof"}',
+        "--timeout",
+        LIMIT,
+    ]
     for _ in range(2):
         answer = json.loads(run(*question, "--json"))
         assert answer["type"] == "ServiceLookupRep"
