@@ -197,8 +197,55 @@ def compare_balancing(target, runs, scale):
         }
 
 
+# Clients, questions of each.
+ASKING = ((1, 20_000), (100, 400))
+NAMES = (10, 100_000)
+
+
+@contextlib.contextmanager
+def serving(command):
+    """A server of names, for the time of a block: where it is."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.stdin.close()
+        process.wait()
+        process.stdout.close()
+
+
+def compare_names(target, runs, scale):
+    """Look-ups and registrations per second at our registry, and at a bare response with the same replies."""
+    bench = [f"{target}/dividere-bench", "names"]
+
+    def asked(server, what, clients, count, names):
+        command = [*bench, "ask", server, what, str(clients), str(count), str(names)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+        return clients * count * 1e9 / int(done.stdout)
+
+    for names in NAMES:
+        with serving([*bench, "registry"]) as registry, serving([*bench, "response"]) as response:
+            subprocess.run([*bench, "fill", registry, str(names)], check=True, timeout=LIMIT_S)
+            for what in ("lookup", "register"):
+                for clients, questions in ASKING:
+                    shape = what, clients, max(20, int(questions * scale)), names
+                    pairs = [(asked(registry, *shape), asked(response, *shape)) for _ in range(runs)]
+                    yield {
+                        "kind": what,
+                        "program": f"{clients} client{'s' if clients > 1 else ''}",
+                        "against": f"a bare response, {names} names",
+                        "transport": "tcp",
+                        "size": 0,
+                        "ours": statistics.median(ours for ours, _ in pairs),
+                        "theirs": statistics.median(theirs for _, theirs in pairs),
+                        "ratio": statistics.median(ours / theirs for ours, theirs in pairs),
+                        "target": 0.8,
+                    }
+
+
 def show(row):
-    unit = {"throughput": "msg/s", "requests": "req/s"}.get(row["kind"], "us")
+    units = {"throughput": "msg/s", "requests": "req/s", "lookup": "req/s", "register": "req/s"}
+    unit = units.get(row["kind"], "us")
     digits = 1 if unit == "us" else 0
     reached = ""
     if row["target"] is not None:
@@ -251,6 +298,10 @@ def main():
                         show(rows[-1])
     if arguments.only in "balancing" and "tcp" in arguments.transports:
         for row in compare_balancing(arguments.target, arguments.runs, arguments.scale):
+            rows.append(row)
+            show(row)
+    if arguments.only in "names" and "tcp" in arguments.transports:
+        for row in compare_names(arguments.target, arguments.runs, arguments.scale):
             rows.append(row)
             show(row)
     if arguments.json:

@@ -10,7 +10,9 @@ use common::registry::{
     service_process, wait_for_instances,
 };
 use common::{endpoint, role, soon, Process, LIMIT, TRANSPORTS};
-use dividere::{Channel, Deadline, Dealer, Message, Options, RegistryClient, RegistryServer, Request, Status};
+use dividere::{
+    Channel, Deadline, Dealer, KeyPair, Message, Options, RegistryClient, RegistryServer, Request, Selection, Status,
+};
 
 #[test]
 fn what_is_registered_is_found_listed_and_gone_again_over_every_transport() {
@@ -385,4 +387,73 @@ fn in_a_forked_child_it_is_forked_and_the_parent_goes_on() {
     while Instant::now() < end {
         assert_eq!(client.lookup("parent", soon()).unwrap().port, 1);
     }
+}
+
+#[test]
+fn two_thousand_services_of_one_client_are_back_after_a_restart_and_stay() {
+    be_what_was_asked_for();
+    const TEST: &str = "two_thousand_services_of_one_client_are_back_after_a_restart_and_stay";
+    const SERVICES: usize = 2000;
+    let endpoint = format!("tcp://127.0.0.1:{}", fixed_port());
+    let registry = registry_process(TEST, &endpoint);
+    let keeper = client_with_lease(&endpoint, 1000);
+    for number in 0..SERVICES {
+        keeper.register(&format!("many-{number:04}"), 1, b"", soon()).unwrap();
+    }
+    registry.signal(libc::SIGKILL);
+    assert!(!registry.wait(LIMIT).success());
+    let _registry = registry_process(TEST, &endpoint);
+    let observer = client(&endpoint);
+    let start = Instant::now();
+    let count = || observer.list("many-", soon()).unwrap().len();
+    while count() < SERVICES {
+        assert!(start.elapsed() < LIMIT, "only {} are back", count());
+    }
+    println!("{SERVICES} are back after {} ms", start.elapsed().as_millis());
+    let revision = |name: &str| observer.lookup(name, soon()).unwrap().revision;
+    let before = (revision("many-0000"), revision("many-1999"));
+    let end = Instant::now() + Duration::from_millis(2500);
+    while Instant::now() < end {
+        assert_eq!((revision("many-0000"), revision("many-1999")), before);
+    }
+}
+
+#[test]
+fn a_registry_with_keys_answers_those_that_it_lets_in_and_a_refused_client_is_told_so() {
+    let (server_keys, friend, stranger) = (
+        KeyPair::generate().unwrap(),
+        KeyPair::generate().unwrap(),
+        KeyPair::generate().unwrap(),
+    );
+    let mut options = Options::default();
+    options.set_curve_server_secret_key(server_keys.secret).unwrap();
+    options.add_allowed_key(friend.public);
+    let server = registry_with(&options);
+    let endpoint = server.endpoint().unwrap();
+    let client_with = |keys: KeyPair| {
+        let mut options = Options::default();
+        options.set_curve_server_public_key(server_keys.public);
+        options.set_curve_client_secret_key(keys.secret).unwrap();
+        options.registry_mut().set_advertise("127.0.0.1").unwrap();
+        RegistryClient::new(&endpoint, &options).unwrap()
+    };
+    let let_in = client_with(friend);
+    let id = let_in.register("secret", 1, b"", soon()).unwrap();
+    assert_eq!(let_in.lookup("secret", soon()).unwrap().id, id);
+    let watch = let_in.watch(Selection::All, soon()).unwrap();
+    assert_eq!(watch.recv(soon()).unwrap().instance.id, id);
+    let refused = client_with(stranger).lookup("secret", soon()).unwrap_err();
+    assert_eq!(refused.status(), Status::Permission);
+    // Without keys it is nobody.
+    let limit = Deadline::after(Duration::from_secs(2));
+    assert!(client(&endpoint).lookup("secret", limit).is_err());
+}
+
+#[test]
+fn a_client_cannot_have_one_identity_for_its_several_connections() {
+    let mut options = Options::default();
+    options.set_identity("me").unwrap();
+    let refused = RegistryClient::new("tcp://127.0.0.1:5000", &options).err().unwrap();
+    assert_eq!(refused.status(), Status::InvalidArgument);
+    assert!(refused.text().contains("identity"), "{refused}");
 }

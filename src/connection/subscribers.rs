@@ -90,6 +90,15 @@ impl Socket {
         Ok(subscribers.count(topic))
     }
 
+    /// Of a publisher: how many subscribe to anything, as far as that was heard. Does not wait; what is there to be
+    /// heard is soon.
+    pub(crate) fn subscriber_count_so_far(&self) -> usize {
+        self.process().service.poke(self.id());
+        self.subscribers
+            .as_ref()
+            .map_or(0, |subscribers| subscribers.count(None))
+    }
+
     /// Of a publisher: waits for that many.
     pub(crate) fn wait_for_subscribers(&self, topic: Option<&[u8]>, wanted: usize, deadline: Deadline) -> Result<()> {
         self.check()?;

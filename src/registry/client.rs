@@ -2,9 +2,9 @@
 
 mod keeper;
 mod link;
+mod shared;
 mod watching;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,23 +17,21 @@ use crate::connection::log::log_line;
 use crate::connection::options::{Options, Role};
 use crate::connection::process::{generation, lock};
 use crate::error::{Error, Result, Status};
-use crate::proto::v1::{LeaseReply, LeaseRequest, ListReply, ListRequest};
-use crate::proto::{Ack, RegisterService, ServiceLookupRep, ServiceLookupReq, UnregisterService};
+use crate::proto::v1::{ListReply, ListRequest};
+use crate::proto::{ServiceLookupRep, ServiceLookupReq};
 use crate::registry::bell::Bell;
 use crate::registry::instance::{check_name, check_server, port, Instance};
 use crate::registry::server::random_id;
-use crate::registry::watch::{Selection, Watch, WatchInner};
+use crate::registry::watch::{Selection, Watch};
 
-use link::{Kind, Link, Place};
-
-/// A registry of 2.2.0 answers one request a second: closing gives it so long at least to hear of it.
-const OLD_REGISTRY_LINGER: Duration = Duration::from_secs(5);
+use link::Link;
+use shared::{closed, Registration, Shared};
 
 /// A registry that comes back is to be found again soon.
 const LONGEST_RECONNECT_INTERVAL_MS: i64 = 250;
 
-/// Renewals of so many leases go into one message.
-const LEASES_AT_ONCE: usize = 10_000;
+/// So long closing waits for its thread, whose calls it has ended.
+const KEEPER_LIMIT: Duration = Duration::from_secs(2);
 
 /// A client of name registries. May be used from any thread. Dropping it closes it.
 ///
@@ -51,38 +49,15 @@ pub struct RegistryClient {
 /// Names what was registered, for `unregister`: the instance's number.
 pub type RegistrationId = u64;
 
-struct Shared {
-    generation: u32,
-    links: Vec<Link>,
-    /// The one that answered last.
-    current: AtomicUsize,
-    bell: Arc<Bell>,
-    registrations: Mutex<BTreeMap<RegistrationId, Registration>>,
-    watches: Mutex<Vec<Arc<WatchInner>>>,
-    closing: AtomicBool,
-    keeper_ended: AtomicBool,
-    options: Options,
-    lease_ms: u32,
-    advertise: Option<String>,
-    publish_endpoint: Option<String>,
-}
-
-/// What shall be registered, and where it is.
-#[derive(Clone)]
-struct Registration {
-    name: String,
-    port: u16,
-    metadata: Vec<u8>,
-    lease_ms: u32,
-    /// Where it was taken in last; None before the first time, which is the caller's own.
-    place: Option<Place>,
-}
-
 impl RegistryClient {
     /// Connects to each of the comma-separated endpoints. Waits for nothing.
     pub fn new(endpoints: &str, options: &Options) -> Result<RegistryClient> {
         options.validate(Role::RegistryClient)?;
         let endpoints = Endpoint::parse_list(endpoints)?;
+        if options.identity().is_some() {
+            let text = "option identity: a registry client has several connections, which cannot have the same one";
+            return Err(Error::new(Status::InvalidArgument, text));
+        }
         let settings = options.registry().clone();
         let mut options = options.clone();
         *options.registry_mut() = Default::default();
@@ -281,7 +256,7 @@ impl RegistryClient {
     /// Waits until a registry is connected.
     pub fn wait_connected(&self, deadline: Deadline) -> Result<()> {
         self.shared
-            .choose(&mut vec![false; self.shared.links.len()], deadline)
+            .choose(&vec![false; self.shared.links.len()], deadline)
             .map(drop)
     }
 
@@ -303,22 +278,21 @@ impl RegistryClient {
         }
         let linger = Duration::from_millis(self.shared.options.linger_ms() as u64);
         // Not before the keeper has ended: it might register again what was released.
-        let limit = Deadline::after(linger);
-        while !self.shared.keeper_ended.load(Ordering::Acquire) {
-            let before = self.shared.bell.signal.now();
-            if self.shared.keeper_ended.load(Ordering::Acquire) || !self.shared.bell.signal.wait(before, limit) {
-                break;
-            }
-        }
+        self.shared.wait_for_keeper(Deadline::after(linger));
         self.shared.release_all(linger);
         for link in &self.shared.links {
             // CLOSED cannot be: only this closes them.
             link.close()?;
         }
-        if let Some(thread) = lock(&self.thread).take() {
-            if thread.join().is_err() {
-                log_line!(Error, "registry", "a registry client's thread had panicked");
-            }
+        let ended = self.shared.wait_for_keeper(Deadline::after(KEEPER_LIMIT));
+        let Some(thread) = lock(&self.thread).take() else {
+            return Ok(());
+        };
+        if !ended {
+            // The system's resolver has it. It touches nothing any more when it is back.
+            log_line!(Warning, "registry", "a registry client's thread ends later");
+        } else if thread.join().is_err() {
+            log_line!(Error, "registry", "a registry client's thread had panicked");
         }
         Ok(())
     }
@@ -350,224 +324,5 @@ impl Drop for RegistryClient {
     fn drop(&mut self) {
         // CLOSED where it was closed before, FORKED in a child.
         let _closed_already = self.close();
-    }
-}
-
-fn no_answer(deadline: Deadline, reason: &str) -> Error {
-    match deadline {
-        Deadline::Now => Error::new(Status::WouldBlock, "a registry cannot be asked without waiting"),
-        _ => Error::new(Status::Timeout, format!("no registry answered in time: {reason}")),
-    }
-}
-
-fn closed() -> Error {
-    Error::new(Status::Closed, "the registry client is closed")
-}
-
-impl Shared {
-    fn check(&self) -> Result<()> {
-        if self.generation != generation() {
-            return Err(Error::new(
-                Status::Forked,
-                "the handle belongs to the process that this one was forked from",
-            ));
-        }
-        if self.closing.load(Ordering::Acquire) {
-            return Err(closed());
-        }
-        Ok(())
-    }
-
-    /// One that is connected and was not tried: the current one rather than others. Waits for it.
-    fn choose(&self, tried: &mut [bool], deadline: Deadline) -> Result<usize> {
-        loop {
-            self.check()?;
-            let before = self.bell.signal.now();
-            if let Some(at) = self.choose_now(tried) {
-                return Ok(at);
-            }
-            let mut refusals = self.links.iter().map(Link::refused);
-            if let Some(Some(first)) = refusals.next() {
-                // All, or waiting might help.
-                if refusals.all(|refused| refused.is_some()) {
-                    return Err(first);
-                }
-            }
-            if !self.bell.signal.wait(before, deadline) {
-                return Err(no_answer(deadline, "none is connected"));
-            }
-        }
-    }
-
-    fn choose_now(&self, tried: &[bool]) -> Option<usize> {
-        let count = self.links.len();
-        let first = self.current.load(Ordering::Acquire);
-        (0..count)
-            .map(|i| (first + i) % count)
-            .find(|at| !tried[*at] && self.links[*at].is_up())
-    }
-
-    /// This one did not answer: others first.
-    fn move_on_from(&self, at: usize) {
-        let next = (at + 1) % self.links.len();
-        // Somebody else did.
-        let _moved_already = self
-            .current
-            .compare_exchange(at, next, Ordering::AcqRel, Ordering::Acquire);
-    }
-
-    /// Asks the current registry, and the others one after the other where it does not answer, until the time is over.
-    /// With `new`, only registries of dividere 3.
-    fn ask<T>(
-        &self,
-        deadline: Deadline,
-        new: bool,
-        attempt: &mut dyn FnMut(usize, &Link, Deadline) -> Result<T>,
-    ) -> Result<T> {
-        let mut tried = vec![false; self.links.len()];
-        loop {
-            let at = self.choose(&mut tried, deadline)?;
-            tried[at] = true;
-            let untried = tried.iter().filter(|tried| !**tried).count() as u32;
-            let link = &self.links[at];
-            // A question may be lost with its connection: where there is no other to ask, it is asked again.
-            let own = match deadline.remaining() {
-                None => Deadline::after(link.patience()),
-                Some(left) => Deadline::after(link.patience().min(left / (untried + 1))),
-            };
-            let known = match new {
-                true => link.find_out(own),
-                false => Ok(Kind::Unknown),
-            };
-            let answer = match known {
-                Ok(Kind::Old) => Err(Error::new(
-                    Status::Unsupported,
-                    format!(
-                        "'{}' is a registry of dividere 2.2.0, which cannot do it",
-                        link.endpoint
-                    ),
-                )),
-                Ok(_) => attempt(at, link, own),
-                Err(error) => Err(error),
-            };
-            self.check()?;
-            match answer {
-                Err(error) if error.status() == Status::Timeout => {
-                    self.move_on_from(at);
-                    if deadline.is_over() {
-                        return Err(no_answer(deadline, error.text()));
-                    }
-                    if untried == 0 {
-                        tried.fill(false);
-                    }
-                }
-                answered => {
-                    self.current.store(at, Ordering::Release);
-                    return answered;
-                }
-            }
-        }
-    }
-
-    /// Registers at this one. Returns where that is.
-    fn register_at(&self, at: usize, link: &Link, id: u64, what: &Registration, deadline: Deadline) -> Result<Place> {
-        let server = match &self.advertise {
-            Some(host) => host.clone(),
-            None => link.host()?,
-        };
-        let connection = link.connection();
-        let ack: Ack = link.ask(
-            &RegisterService {
-                service_name: what.name.clone(),
-                server,
-                port: u32::from(what.port),
-                instance: Some(id),
-                lease_ms: Some(what.lease_ms),
-                metadata: Some(what.metadata.clone()),
-            },
-            deadline,
-        )?;
-        link.learn(connection, ack.registry);
-        match ack.ok {
-            true => Ok(Place { link: at, connection }),
-            false => Err(Error::new(
-                Status::Remote,
-                format!("the registry refuses '{}' and does not say why", what.name),
-            )),
-        }
-    }
-
-    fn unregister_at(&self, link: &Link, id: u64, what: &Registration, deadline: Deadline) -> Result<()> {
-        if link.find_out(deadline)? == Kind::Old && !self.is_ours_at(link, what, deadline)? {
-            return Ok(());
-        }
-        let _ack: Ack = link.ask(
-            &UnregisterService {
-                service_name: what.name.clone(),
-                server: String::new(),
-                port: u32::from(what.port),
-                instance: Some(id),
-            },
-            deadline,
-        )?;
-        Ok(())
-    }
-
-    /// A registry of 2.2.0 dies when a name is to be unregistered that it does not have, and goes by the name alone.
-    fn is_ours_at(&self, link: &Link, what: &Registration, deadline: Deadline) -> Result<bool> {
-        let server = match &self.advertise {
-            Some(host) => host.clone(),
-            None => link.host()?,
-        };
-        let found: ServiceLookupRep = link.ask(
-            &ServiceLookupReq {
-                service_name: what.name.clone(),
-                most: Some(1),
-            },
-            deadline,
-        )?;
-        Ok(found.server == server && found.port == u32::from(what.port))
-    }
-
-    /// At the end, as far as time allows.
-    fn release_all(&self, linger: Duration) {
-        let registrations = std::mem::take(&mut *lock(&self.registrations));
-        if registrations.is_empty() {
-            return;
-        }
-        let Some(at) = self.choose_now(&vec![false; self.links.len()]) else {
-            return;
-        };
-        let link = &self.links[at];
-        let released = match link.find_out(Deadline::after(linger)) {
-            Ok(Kind::Old) => {
-                let deadline = Deadline::after(linger.max(OLD_REGISTRY_LINGER));
-                registrations
-                    .iter()
-                    .try_for_each(|(id, what)| self.unregister_at(link, *id, what, deadline))
-            }
-            Ok(_) => {
-                let ids: Vec<u64> = registrations.keys().copied().collect();
-                let deadline = Deadline::after(linger);
-                ids.chunks(LEASES_AT_ONCE)
-                    .try_for_each(|ids| self.lease_at(link, ids, true, deadline).map(drop))
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = released {
-            log_line!(Info, "registry", "not everything was unregistered: {error}");
-        }
-    }
-
-    /// Renews or ends leases at this one, which is of dividere 3.
-    fn lease_at(&self, link: &Link, ids: &[u64], release: bool, deadline: Deadline) -> Result<LeaseReply> {
-        let connection = link.connection();
-        let question = LeaseRequest {
-            instances: ids.to_vec(),
-            release,
-        };
-        let reply: LeaseReply = link.ask(&question, deadline)?;
-        link.learn(connection, Some(reply.registry));
-        Ok(reply)
     }
 }

@@ -4,6 +4,7 @@
 mod desk;
 
 use std::os::fd::RawFd;
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -85,7 +86,14 @@ impl RegistryServer {
         let spawned = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("dividere-names".into())
-                .spawn(move || desk.run())
+                .spawn(move || {
+                    let socket = Arc::clone(desk.socket());
+                    if catch_unwind(AssertUnwindSafe(|| desk.run())).is_err() {
+                        // Better closed than silent.
+                        let closed = socket.close();
+                        log_line!(Error, "registry", "a fault in a registry, which is closed: {closed:?}");
+                    }
+                })
         });
         let thread =
             spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;

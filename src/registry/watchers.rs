@@ -25,8 +25,8 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// A message tells of about so many bytes.
 const PAGE_BYTES: usize = 64 * 1024;
 
-/// Routes are longer only where somebody means harm.
-const LONGEST_ROUTE: usize = 16;
+/// A way back takes more bytes only where somebody means harm.
+const LONGEST_ROUTE: usize = 4096;
 
 /// A way back, and a watch of the one at its end.
 type Key = (Vec<Vec<u8>>, u64);
@@ -132,7 +132,7 @@ impl Watchers {
         if !(request.prefix && request.name.is_empty()) {
             check_name(&request.name)?;
         }
-        if key.0.len() > LONGEST_ROUTE {
+        if key.0.iter().map(|frame| frame.len() + 1).sum::<usize>() > LONGEST_ROUTE {
             return Err(Error::new(Status::Limit, "the way back is too long"));
         }
         if self.watchers.len() >= self.most {

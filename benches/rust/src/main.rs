@@ -4,10 +4,11 @@
 //! prints its endpoint, waits for a subscriber, publishes COUNT messages of SIZE bytes), `recv` (connects, prints the
 //! nanoseconds from the first message to the last), `pong` (binds, prints its endpoint, answers), `ping` (connects,
 //! prints every round trip in nanoseconds), `both` (send and recv over inproc, in two threads).
-//! `balancing` instead of a LIBRARY: see balancing.rs.
+//! `balancing` or `names` instead of a LIBRARY: see balancing.rs and names.rs.
 //! benches/run.py starts them in turns and makes the table.
 
 mod balancing;
+mod names;
 mod raw;
 mod rust;
 
@@ -27,6 +28,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if arguments.get(1).is_some_and(|library| library == "balancing") {
         return balancing::run(&arguments[2..]);
+    }
+    if arguments.get(1).is_some_and(|library| library == "names") {
+        return names::run(&arguments[2..]);
     }
     let [_, library, mode, endpoint, size, count] = arguments.as_slice() else {
         eprintln!("usage: dividere-bench raw|rust send|recv|ping|pong|both ENDPOINT SIZE COUNT");

@@ -15,8 +15,8 @@ use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
 use crate::messaging::subscriber::{Filter, Subscriber};
 use crate::registry::client::link::{Kind, Place};
+use crate::registry::client::shared::{Shared, LEASES_AT_ONCE};
 use crate::registry::client::watching::Watching;
-use crate::registry::client::{Shared, LEASES_AT_ONCE};
 use crate::registry::server::next_to;
 
 /// A lease is renewed so often in its time.
@@ -32,9 +32,11 @@ const TURN: usize = 256;
 pub(super) const IDLE: Duration = Duration::from_secs(60);
 
 pub(super) fn run(shared: &Shared) {
+    let _at_the_end = Ended(shared);
     let mut keeper = Keeper {
         shared,
         renewed: Instant::now(),
+        renewed_at: None,
         old: None,
         watching: Watching::default(),
     };
@@ -44,14 +46,23 @@ pub(super) fn run(shared: &Shared) {
         let fds = [shared.bell.ring.fd(), keeper.old_fd(), keeper.watching.fd()];
         poll_readable(&fds, Deadline::after(pause).poll_ms());
     }
-    drop(keeper);
-    shared.keeper_ended.store(true, Ordering::Release);
-    shared.bell.signal.notify();
+}
+
+/// Tells that the thread has ended, also by a panic.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.keeper_ended.store(true, Ordering::Release);
+        self.0.bell.signal.notify();
+    }
 }
 
 struct Keeper<'a> {
     shared: &'a Shared,
     renewed: Instant,
+    /// Where all leases were renewed last.
+    renewed_at: Option<Place>,
     /// Hears when a registry of 2.2.0 wants everything to be registered again.
     old: Option<(Place, Subscriber)>,
     watching: Watching,
@@ -86,13 +97,19 @@ impl Keeper<'_> {
         match kind {
             Kind::New(_) => {
                 // One that came back, and still knows them, wants to hear no more than that.
-                let all_at_once = elsewhere.len() > 1 || self.renewed.elapsed() >= interval;
-                if all_at_once {
+                let new_place = self.renewed_at != Some(place) && elsewhere.len() > 1;
+                if new_place || self.renewed.elapsed() >= interval {
                     self.renew(place)?;
                 }
                 self.register_again(place)?;
             }
-            _ if elsewhere.is_empty() => {}
+            Kind::Old if elsewhere.is_empty() => {}
+            Kind::Unknown if elsewhere.is_empty() => {
+                let link = &self.shared.links[at];
+                link.find_out(Deadline::after(link.patience()))
+                    .inspect_err(|error| self.failed(place, error))?;
+                return Ok(Duration::ZERO);
+            }
             // The first one tells who it is that answers.
             _ => self.register(place, elsewhere[0])?,
         }
@@ -142,6 +159,7 @@ impl Keeper<'_> {
             }
         }
         self.renewed = Instant::now();
+        self.renewed_at = Some(place);
         Ok(())
     }
 

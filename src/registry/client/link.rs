@@ -63,9 +63,14 @@ impl Link {
         let connections = Arc::new(AtomicU64::new(0));
         let (count, bell) = (Arc::clone(&connections), Arc::clone(bell));
         request.events().set_callback(Some(Arc::new(move |event: &Event| {
-            if event.kind == EventKind::Connected {
-                count.fetch_add(1, Ordering::AcqRel);
-                bell.ring();
+            match event.kind {
+                EventKind::Connected => {
+                    count.fetch_add(1, Ordering::AcqRel);
+                    bell.ring();
+                }
+                // Whoever waits is told that we are refused.
+                EventKind::HandshakeFailed => bell.ring(),
+                _ => {}
             }
         })))?;
         Ok(Link {
@@ -105,7 +110,11 @@ impl Link {
 
     /// An answer that came over this connection told who answers: none is 2.2.0.
     pub fn learn(&self, connection: u64, registry: Option<u64>) {
-        *lock(&self.known) = (connection, registry.map_or(Kind::Old, Kind::New));
+        let mut known = lock(&self.known);
+        // Not in place of what was learned over a later connection.
+        if connection >= known.0 {
+            *known = (connection, registry.map_or(Kind::Old, Kind::New));
+        }
     }
 
     /// How long it may take to answer before another one is asked.

@@ -15,7 +15,7 @@ use crate::messaging::dealer::Dealer;
 use crate::messaging::message::Message;
 use crate::proto::v1::{WatchEvents, WatchRequest};
 use crate::registry::client::link::Kind;
-use crate::registry::client::Shared;
+use crate::registry::client::shared::Shared;
 use crate::registry::watch::Due;
 
 /// Where a registry of 2.2.0 is the only one, it looks so often for another.

@@ -8,6 +8,7 @@ use crate::connection::frame::Frame;
 use crate::connection::log::log_line;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
 use crate::messaging::publisher::Publisher;
 use crate::messaging::reply::error_frame;
@@ -65,6 +66,10 @@ impl Desk {
             request: Message::new(),
             reply: Message::new(),
         }
+    }
+
+    pub fn socket(&self) -> &Arc<Socket> {
+        &self.socket
     }
 
     /// Until the socket is closed.
@@ -245,17 +250,14 @@ impl Desk {
             return;
         }
         self.looked_for_subscribers = now;
-        let told = self.publisher.subscribers(None).and_then(|count| {
-            let more = count > self.subscribers;
-            self.subscribers = count;
-            match more {
-                true => self.publisher.publish(&RediscoverReq {}),
-                false => Ok(()),
+        let sockets = self.publisher.sockets();
+        let count = sockets.iter().map(|socket| socket.subscriber_count_so_far()).sum();
+        if count > self.subscribers {
+            if let Err(error) = self.publisher.publish(&RediscoverReq {}) {
+                log_line!(Warning, "registry", "cannot tell services to register: {error}");
             }
-        });
-        if let Err(error) = told {
-            log_line!(Warning, "registry", "cannot tell services to register: {error}");
         }
+        self.subscribers = count;
     }
 }
 
