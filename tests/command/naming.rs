@@ -70,7 +70,7 @@ fn a_name_that_nobody_has_ends_with_4_and_no_registry_with_3() {
     let (_running, at) = registry();
     ask(&at, "lookup nobody").failed(4, "NOT_FOUND");
     ask(&at, "lookup nobody --all").failed(4, "NOT_FOUND: no service is registered as nobody");
-    ask(&at, "lookup nobody --wait --timeout 50ms").failed(3, "no service nobody within 50ms");
+    ask(&at, "lookup nobody --wait --timeout 3s").failed(3, "no service nobody within 3s");
     ask(&at, "call nobody --bytes x").failed(4, "NOT_FOUND: no service is registered as nobody");
     let nowhere = "tcp://127.0.0.1:1";
     for line in ["ls --timeout 50ms", "lookup a --timeout 50ms", "watch --timeout 50ms"] {
