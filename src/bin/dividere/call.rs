@@ -114,11 +114,11 @@ fn endpoints(args: &CallArgs, options: &Options, stop: &Stop) -> Result<String, 
     if instances.is_empty() {
         return Err(no_service(&args.target).into());
     }
-    // Whoever registers may say anything of where it is; a comma would make two of one.
+    // Whoever registers may say anything of where it is, a list of endpoints, too.
     let (good, bad): (Vec<String>, Vec<String>) = instances
         .iter()
         .map(Instance::endpoint)
-        .partition(|endpoint| !endpoint.contains(',') && Endpoint::parse(endpoint).is_ok());
+        .partition(|endpoint| Endpoint::parse(endpoint).is_ok());
     for endpoint in &bad {
         output::tell(format!(
             "{} is registered at '{endpoint}', which is no endpoint",
