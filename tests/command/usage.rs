@@ -158,3 +158,15 @@ fn colours_are_for_terminals_only_and_never_with_no_color() {
     }
     assert!(!run(&["keygen"]).ok().contains('\x1b'));
 }
+
+#[test]
+fn what_takes_long_tells_how_far_it_is_on_terminals_only() {
+    let line = ["perf", "--duration", "600ms", "--only", "round-trip"];
+    let shown = on_a_terminal(&line, &[]);
+    assert!(shown.contains("\r\x1b[Kround trip, 64 B: "), "{shown:?}");
+    // It is taken away for the result.
+    let result = shown.rsplit("\x1b[K").next().unwrap();
+    assert!(result.contains("us median") && !result.contains("64 B: "), "{shown:?}");
+    let finished = run(&line);
+    assert_eq!((finished.code, finished.err.as_str()), (Some(0), ""));
+}
