@@ -674,7 +674,8 @@ typedef struct dividere_socket_t {
 } dividere_socket_t;
 
 /**
- * What of a message was copied, and where to: its type name, and right behind it its payload.
+ * What was copied, and where to: of one message its type name, and right behind it its payload; of several messages
+ * in a row that have the same type, the name once, and behind it their payloads (see `framed`).
  */
 typedef struct dividere_copied_t {
     /**
@@ -686,7 +687,11 @@ typedef struct dividere_copied_t {
      */
     int32_t can_reply;
     /**
-     * Number of frames in front of it that routed it here.
+     * How many messages these are.
+     */
+    uint64_t messages;
+    /**
+     * Number of frames in front of the message that routed it here.
      */
     uint64_t route_count;
     /**
@@ -694,7 +699,7 @@ typedef struct dividere_copied_t {
      */
     uint64_t type_name_len;
     /**
-     * Length of the payload in bytes: for all other kinds, of all bytes.
+     * Length of the payload in bytes: for all other kinds, of all bytes; for several messages, of all together.
      */
     uint64_t payload_len;
     /**
@@ -734,9 +739,19 @@ typedef struct dividere_batch_t {
      */
     int32_t typed;
     /**
-     * Out: how many were received. Written on success only.
+     * 0: each message is described by itself. 1: each payload has the header of a protobuf field in front (number 1,
+     * length-delimited), and messages of one type in a row are described together: so their payloads can be
+     * parsed all at once, as a message with a repeated field.
+     */
+    int32_t framed;
+    /**
+     * Out: how many messages were received. Written on success only.
      */
     uint64_t received;
+    /**
+     * Out: how many descriptions there are. Written on success only.
+     */
+    uint64_t described;
 } dividere_batch_t;
 
 /**

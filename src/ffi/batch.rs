@@ -10,9 +10,10 @@ use super::socket::{batch, dividere_socket_t, flag};
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
 use crate::messaging::channel::recv_many;
-use crate::messaging::message::{Message, Parts};
+use crate::messaging::message::{Message, MessageKind};
 
-/// What of a message was copied, and where to: its type name, and right behind it its payload.
+/// What was copied, and where to: of one message its type name, and right behind it its payload; of several messages
+/// in a row that have the same type, the name once, and behind it their payloads (see `framed`).
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dividere_copied_t {
@@ -20,11 +21,13 @@ pub struct dividere_copied_t {
     pub kind: i32,
     /// 1 where dividere_message_reply can still answer it, 0 where not.
     pub can_reply: i32,
-    /// Number of frames in front of it that routed it here.
+    /// How many messages these are.
+    pub messages: u64,
+    /// Number of frames in front of the message that routed it here.
     pub route_count: u64,
     /// Length of the type name in bytes; 0 unless the kind is TYPED.
     pub type_name_len: u64,
-    /// Length of the payload in bytes: for all other kinds, of all bytes.
+    /// Length of the payload in bytes: for all other kinds, of all bytes; for several messages, of all together.
     pub payload_len: u64,
     /// Where the type name begins in the buffer; UINT64_MAX where it and the payload did not fit, so that nothing of
     /// this message was copied: it is to be looked at itself.
@@ -47,8 +50,14 @@ pub struct dividere_batch_t {
     /// 1 where messages are looked at as envelopes (one that is none has the kind UNDECODABLE and is no error), 0
     /// where they are not.
     pub typed: i32,
-    /// Out: how many were received. Written on success only.
+    /// 0: each message is described by itself. 1: each payload has the header of a protobuf field in front (number 1,
+    /// length-delimited), and messages of one type in a row are described together: so their payloads can be
+    /// parsed all at once, as a message with a repeated field.
+    pub framed: i32,
+    /// Out: how many messages were received. Written on success only.
     pub received: u64,
+    /// Out: how many descriptions there are. Written on success only.
+    pub described: u64,
 }
 
 /// As dividere_socket_recv_many, and copies what came. What does not fit into the buffer is in its message only.
@@ -65,42 +74,123 @@ pub unsafe extern "C" fn dividere_socket_recv_batch(
         let buffer = list_mut(into.buffer.cast::<u8>(), into.size, "buffer")?;
         let socket = find_socket(socket.id)?;
         let deadline = Deadline::from_ms(timeout_ms);
-        let received = if into.count == 1 && !into.messages.is_null() {
+        let framed = flag(into.framed, "framed")?;
+        let mut copies = Copies {
+            buffer,
+            used: 0,
+            copied,
+            described: 0,
+        };
+        into.received = if into.count == 1 && !into.messages.is_null() {
             // The everyday case, without a list.
             let mut single = [message(*into.messages)?];
             let received = recv_many(&*socket, &mut single, typed, deadline)?;
-            copy_all(&single[..received], buffer, copied);
-            received
+            copies.add_all(&single[..received], framed);
+            received as u64
         } else {
             let mut several = self::batch(into.messages, into.count)?;
             let received = recv_many(&*socket, &mut several, typed, deadline)?;
-            copy_all(&several[..received], buffer, copied);
-            received
+            copies.add_all(&several[..received], framed);
+            received as u64
         };
-        into.received = received as u64;
+        into.described = copies.described as u64;
         Ok(())
     })
 }
 
-fn copy_all(messages: &[&mut Message], buffer: &mut [u8], copied: &mut [dividere_copied_t]) {
-    let mut at = 0;
-    for (message, copied) in messages.iter().zip(copied) {
-        let Parts { type_name, payload, .. } = message.parts();
-        let room = buffer.len() - at;
-        let fits = type_name.len() <= room && payload.len() <= room - type_name.len();
-        *copied = dividere_copied_t {
-            kind: message.kind() as i32,
-            can_reply: i32::from(message.can_reply()),
-            route_count: message.route().len() as u64,
-            type_name_len: type_name.len() as u64,
-            payload_len: payload.len() as u64,
-            offset: if fits { at as u64 } else { u64::MAX },
-        };
-        if fits {
-            let (name_at, rest) = buffer[at..].split_at_mut(type_name.len());
-            name_at.copy_from_slice(type_name);
-            rest[..payload.len()].copy_from_slice(payload);
-            at += type_name.len() + payload.len();
+/// What was copied so far.
+struct Copies<'a> {
+    buffer: &'a mut [u8],
+    used: usize,
+    /// As many as there may be messages.
+    copied: &'a mut [dividere_copied_t],
+    described: usize,
+}
+
+impl Copies<'_> {
+    fn add_all(&mut self, messages: &[&mut Message], framed: bool) {
+        let mut before = None;
+        for message in messages {
+            let parts = message.parts();
+            let is_plain = framed && message.kind() == MessageKind::Typed && message.route().is_empty();
+            let name = is_plain.then_some(parts.type_name);
+            let joins = name.is_some() && name == before;
+            let mut header = [0; HEADER_MOST];
+            let header: &[u8] = match framed {
+                true => write_header(parts.payload.len(), &mut header),
+                false => &[],
+            };
+            let name_now: &[u8] = if joins { &[] } else { parts.type_name };
+            let fits = self.copy([name_now, header, parts.payload]);
+            let payload_len = (header.len() + parts.payload.len()) as u64;
+            if joins && fits {
+                let last = &mut self.copied[self.described - 1];
+                last.messages += 1;
+                last.payload_len += payload_len;
+                continue;
+            }
+            // Nothing follows on what was not copied.
+            before = if fits { name } else { None };
+            self.copied[self.described] = dividere_copied_t {
+                kind: message.kind() as i32,
+                can_reply: i32::from(message.can_reply()),
+                messages: 1,
+                route_count: message.route().len() as u64,
+                type_name_len: parts.type_name.len() as u64,
+                payload_len,
+                offset: match fits {
+                    true => (self.used - name_now.len()) as u64 - payload_len,
+                    false => u64::MAX,
+                },
+            };
+            self.described += 1;
+        }
+    }
+
+    /// Copies all of them one behind the other, or nothing.
+    fn copy(&mut self, pieces: [&[u8]; 3]) -> bool {
+        let size = pieces
+            .iter()
+            .try_fold(0, |sum: usize, piece| sum.checked_add(piece.len()));
+        if size.is_none_or(|size| size > self.buffer.len() - self.used) {
+            return false;
+        }
+        for piece in pieces {
+            let end = self.used + piece.len();
+            self.buffer[self.used..end].copy_from_slice(piece);
+            self.used = end;
+        }
+        true
+    }
+}
+
+/// A tag, and a length in base 128.
+const HEADER_MOST: usize = 1 + 10;
+/// Field 1, length-delimited.
+const TAG: u8 = 0x0a;
+
+fn write_header(mut length: usize, header: &mut [u8; HEADER_MOST]) -> &[u8] {
+    header[0] = TAG;
+    let mut at = 1;
+    while length >= 0x80 {
+        header[at] = length as u8 | 0x80;
+        length >>= 7;
+        at += 1;
+    }
+    header[at] = length as u8;
+    &header[..=at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_is_what_prost_writes() {
+        for length in [0, 1, 127, 128, 16_383, 16_384, 1 << 21, 1 << 28, usize::MAX] {
+            let mut expected = vec![TAG];
+            prost::encoding::encode_varint(length as u64, &mut expected);
+            assert_eq!(write_header(length, &mut [0; HEADER_MOST]), expected);
         }
     }
 }

@@ -19,7 +19,7 @@ static void copies_are_what_was_sent(void) {
     char endpoint[128], buffer[64];
     dividere_message_t *messages[MANY], *twice[2];
     dividere_copied_t copied[MANY];
-    dividere_batch_t batch = {messages, copied, MANY, buffer, sizeof buffer, 1, 0};
+    dividere_batch_t batch = {messages, copied, MANY, buffer, sizeof buffer, 1, 0, 0, 0};
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
     dividere_socket_t source = dividere_subscriber_socket(subscriber);
@@ -47,6 +47,7 @@ static void copies_are_what_was_sent(void) {
             CHECK(copied[0].offset == 0 && copied[0].type_name_len == 6 && copied[0].payload_len == 5);
             CHECK(memcmp(buffer, "acme.Afirst", 11) == 0);
         }
+        CHECK(batch.described == batch.received);
         received += (size_t)batch.received;
     }
     CHECK(received == 4);
@@ -86,6 +87,44 @@ static void copies_are_what_was_sent(void) {
     for (received = 0; received < MANY; received++) {
         dividere_message_free(messages[received]);
     }
+}
+
+/* Two of one type, one of another, two of the first one again, and one that does not fit. */
+static void messages_of_one_type_are_copied_together(void) {
+    char buffer[64], large[60];
+    dividere_message_t *messages[6];
+    dividere_copied_t copied[6];
+    dividere_batch_t batch = {messages, copied, 6, buffer, sizeof buffer, 1, 1, 0, 0};
+    dividere_dealer_t from, to;
+    dividere_socket_t source;
+    size_t i;
+
+    CHECK_OK(dividere_dealer_new("@inproc://batch", NULL, &to));
+    source = dividere_dealer_socket(to);
+    CHECK_OK(dividere_dealer_new("inproc://batch", NULL, &from));
+    memset(large, 'x', sizeof large);
+    new_messages(messages, 6);
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "A", "one", 3));
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "A", NULL, 0));
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "B", "two", 3));
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "B", large, sizeof large));
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "B", "four", 4));
+    CHECK_OK(dividere_socket_send_bytes(dividere_dealer_socket(from), "", 0));
+    /* Within a process what was sent is there. */
+    CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
+    CHECK(batch.received == 6);
+    CHECK(batch.described == 5);
+    CHECK(copied[0].messages == 2 && copied[0].type_name_len == 1 && copied[0].payload_len == 7);
+    CHECK(memcmp(buffer + copied[0].offset, "A\x0a\x03one\x0a\x00", 8) == 0);
+    CHECK(copied[1].messages == 1 && memcmp(buffer + copied[1].offset, "B\x0a\x03two", 6) == 0);
+    CHECK(copied[2].messages == 1 && copied[2].offset == UINT64_MAX);
+    CHECK(copied[3].messages == 1 && memcmp(buffer + copied[3].offset, "B\x0a\x04" "four", 7) == 0);
+    CHECK(copied[4].kind == DIVIDERE_MESSAGE_UNDECODABLE && copied[4].messages == 1);
+    for (i = 0; i < 6; i++) {
+        dividere_message_free(messages[i]);
+    }
+    CHECK_OK(dividere_dealer_close(from));
+    CHECK_OK(dividere_dealer_close(to));
 }
 
 /* The calls are answered in the other order; each still gets its own reply, told by the descriptor. */
@@ -190,5 +229,5 @@ static void a_wait_ends_at_a_signal_where_that_is_asked_for(void) {
     CHECK_OK(dividere_response_close(response));
 }
 
-CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(calls_are_finished_in_any_order),
+CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together), TEST(calls_are_finished_in_any_order),
            TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))

@@ -206,6 +206,7 @@ class Copied(Structure):
     _fields_ = [
         ("kind", c_int32),
         ("can_reply", c_int32),
+        ("messages", c_uint64),
         ("route_count", c_uint64),
         ("type_name_len", c_uint64),
         ("payload_len", c_uint64),
@@ -223,7 +224,9 @@ class Batch(Structure):
         ("buffer", c_void_p),
         ("size", c_size_t),
         ("typed", c_int32),
+        ("framed", c_int32),
         ("received", c_uint64),
+        ("described", c_uint64),
     ]
 
 

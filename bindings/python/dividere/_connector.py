@@ -246,7 +246,7 @@ class Receiver(Handle):
         """Waits for the next message and returns its bytes. `TimedOut` after `timeout` seconds."""
         slot = _slots.single()
         try:
-            self._receive(slot, 0, milliseconds(timeout))
+            self._receive(slot, milliseconds(timeout))
             return slot.take()[2]
         finally:
             _slots.singles.append(slot)
@@ -291,9 +291,8 @@ class Receiver(Handle):
     def _has_turns(self) -> bool:
         return False
 
-    def _receive(self, slot: _slots.Slot, typed: int, ms: int) -> None:
-        """Receives one message into a slot."""
-        slot.batch.typed = typed
+    def _receive(self, slot: _slots.Slot, ms: int) -> None:
+        """Receives into a slot."""
         status = quick.socket_recv_batch(self._id, slot.into, 0)
         if status:
             self._receive_after(status, slot, ms)
@@ -309,7 +308,9 @@ class Receiver(Handle):
         if most < 1:
             raise ValueError(f"at least one message is to be received, not {most}")
         slot.batch.count = min(most, _slots.BATCH_MESSAGES)
-        self._receive(slot, typed, ms)
+        # Typed ones come so that those of one type in a row are parsed at once.
+        slot.batch.typed = slot.batch.framed = typed
+        self._receive(slot, ms)
         received: int = slot.batch.received
         return received
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections.abc import Iterator
 from ctypes import byref, c_void_p
 from typing import Any
 
@@ -21,8 +22,8 @@ BATCH_MESSAGES = 256
 
 UNDECODABLE = int(MessageKind.UNDECODABLE)
 TYPED = int(MessageKind.TYPED)
-#: kind, can_reply, route_count, type_name_len, payload_len, offset
-ENTRY = struct.Struct("=iiQQQQ")
+#: kind, can_reply, messages, route_count, type_name_len, payload_len, offset
+ENTRY = struct.Struct("=iiQQQQQ")
 NOT_COPIED = (1 << 64) - 1
 
 assert ENTRY.size == ctypes.sizeof(Copied)
@@ -31,12 +32,12 @@ assert ENTRY.size == ctypes.sizeof(Copied)
 class Slot:
     """Room for `count` messages."""
 
-    def __init__(self, count: int, size: int) -> None:
+    def __init__(self, count: int, size: int, typed: int) -> None:
         self.messages = (c_void_p * count)()
         self._copied = (Copied * count)()
         self.buffer: Any = (ctypes.c_char * size)()
-        #: As numbers: the first is kind | can_reply << 32, the others follow in their order.
-        self.fields: Any = (ctypes.c_uint64 * 5).from_buffer(self._copied)
+        #: The first description as numbers: kind | can_reply << 32, and the others in their order.
+        self.fields: Any = (ctypes.c_uint64 * 6).from_buffer(self._copied)
         self.entries = memoryview(self._copied).cast("B")
         self.batch = Batch(
             messages=ctypes.cast(self.messages, c_void_p),
@@ -44,7 +45,7 @@ class Slot:
             count=count,
             buffer=ctypes.cast(self.buffer, c_void_p),
             size=size,
-            typed=1,
+            typed=typed,
         )
         #: What C is given.
         self.into = byref(self.batch)
@@ -58,19 +59,24 @@ class Slot:
             for message in getattr(self, "messages", ()):
                 quick.message_free(message)
 
+    def described(self) -> Iterator[tuple[int, ...]]:
+        """What was received, as ENTRY has it."""
+        return ENTRY.iter_unpack(self.entries[: self.batch.described * ENTRY.size])
+
     def route(self, index: int = 0) -> list[bytes]:
         """The frames that routed a message here."""
-        count = ENTRY.unpack_from(self.entries, index * ENTRY.size)[2]
+        view = View()
+        check(quick.message_view(self.messages[index], byref(view)))
         frames = []
-        for i in range(count):
+        for i in range(view.route_count):
             data, length = c_void_p(), ctypes.c_size_t()
             check(quick.message_route(self.messages[index], i, byref(data), byref(length)))
             frames.append(ctypes.string_at(data.value or 0, length.value))
         return frames
 
     def take(self, index: int = 0) -> tuple[int, bytes, bytes]:
-        """Kind, type name and payload of a message."""
-        kind, _, _, name, payload, offset = ENTRY.unpack_from(self.entries, index * ENTRY.size)
+        """Kind, type name and payload of a message that was described by itself."""
+        kind, _, _, _, name, payload, offset = ENTRY.unpack_from(self.entries, index * ENTRY.size)
         if offset != NOT_COPIED:
             middle = offset + name
             return kind, self.buffer[offset:middle], self.buffer[middle : middle + payload]
@@ -92,6 +98,8 @@ class Slot:
 
 #: Free ones, each of one message.
 singles: list[Slot] = []
+#: The same for typed messages.
+typed_singles: list[Slot] = []
 #: Free ones, each of many.
 batches: list[Slot] = []
 
@@ -101,7 +109,15 @@ def single() -> Slot:
     try:
         return singles.pop()
     except IndexError:
-        return Slot(1, SINGLE_BYTES)
+        return Slot(1, SINGLE_BYTES, 0)
+
+
+def typed_single() -> Slot:
+    """The same for `typed_singles`."""
+    try:
+        return typed_singles.pop()
+    except IndexError:
+        return Slot(1, SINGLE_BYTES, 1)
 
 
 def batch() -> Slot:
@@ -109,4 +125,4 @@ def batch() -> Slot:
     try:
         return batches.pop()
     except IndexError:
-        return Slot(BATCH_MESSAGES, BATCH_BYTES)
+        return Slot(BATCH_MESSAGES, BATCH_BYTES, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Union
 
-from google.protobuf import descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message
 
@@ -61,6 +61,48 @@ def class_of(name: bytes) -> type[Message]:
     kind: type[Message] = _class_of(descriptor)
     classes[name] = kind
     return kind
+
+
+#: What parses several messages of a type at once, by the full name; None where that cannot be.
+_repeated: dict[bytes, Any] = {}
+
+
+def parser_of_many(name: bytes) -> Any:
+    """What makes messages of this type, as a repeated field `items`, of their payloads that stand one behind the
+    other, each with the header of field 1: in about half the time that it takes one by one. None where that
+    cannot be."""
+    try:
+        return _repeated[name]
+    except KeyError:
+        pass
+    try:
+        _repeated[name] = _make_parser_of_many(name)
+    except KeyError:
+        # The type may be known later.
+        return None
+    except TypeError:
+        _repeated[name] = None
+    return _repeated[name]
+
+
+def _make_parser_of_many(name: bytes) -> Any:
+    kind: Any = classes.get(name) or class_of(name)
+    if kind.DESCRIPTOR.file.pool is not _pool.Default():
+        return None
+    full_name = name.decode()
+    file = descriptor_pb2.FileDescriptorProto(
+        name=f"dividere/many/{full_name}.proto",
+        package=f"dividere.many.{full_name}",
+        syntax="proto3",
+        dependency=[kind.DESCRIPTOR.file.name],
+    )
+    field = file.message_type.add(name="Many").field.add(name="items", number=1, type_name=f".{full_name}")
+    field.label, field.type = field.LABEL_REPEATED, field.TYPE_MESSAGE
+    _pool.Default().AddSerializedFile(file.SerializeToString())
+    many = _pool.Default().FindMessageTypeByName(f"{file.package}.Many")
+    if many.fields_by_name["items"].message_type is not kind.DESCRIPTOR:
+        return None
+    return _class_of(many).FromString
 
 
 def parse(name: bytes, payload: bytes) -> Message:

@@ -383,7 +383,7 @@ class Dealer(Connector, Sender, Receiver):
         """The next message: its bytes, or, where it came through routers, the route and its bytes."""
         slot = _slots.single()
         try:
-            self._receive(slot, 0, milliseconds(timeout))
+            self._receive(slot, milliseconds(timeout))
             return self._taken(slot, 0)
         finally:
             _slots.singles.append(slot)

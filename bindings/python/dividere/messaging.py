@@ -13,12 +13,22 @@ from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
 
+from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message
 
 from dividere import MsgLib, _logging, _slots, connection
 from dividere._connector import Event, Statistics
 from dividere._library import quick
-from dividere._types import MessageType, classes, name_of, names, parse, type_name, undecodable
+from dividere._types import (
+    MessageType,
+    classes,
+    name_of,
+    names,
+    parse,
+    parser_of_many,
+    type_name,
+    undecodable,
+)
 from dividere._waiting import milliseconds
 from dividere.errors import Closed, DecodeError, check
 from dividere.options import Options
@@ -30,6 +40,7 @@ Self = TypeVar("Self", bound="_Role")
 Routed = tuple[list[bytes], Message]
 _UNDECODABLE = _slots.UNDECODABLE
 _BATCH = _slots.BATCH_MESSAGES
+_recv_batch = quick.socket_recv_batch
 
 
 class ProtoBuffEncoder:
@@ -150,9 +161,17 @@ class _Role:
         return f"<{name} at {', '.join(self.endpoints)}>"
 
 
-def _decoded(slot: _slots.Slot, index: int = 0) -> Message:
-    """The message in a slot."""
-    kind, name, payload = slot.take(index)
+def _decoded(slot: _slots.Slot) -> Message:
+    """The only message of a slot."""
+    return _made_of(*slot.take())
+
+
+def _from_message(slot: _slots.Slot, index: int) -> Message:
+    """One of many, from where it was received into."""
+    return _made_of(*slot.taken_message(index))
+
+
+def _made_of(kind: int, name: bytes, payload: bytes) -> Message:
     if kind == _UNDECODABLE:
         raise undecodable(payload)
     return parse(name, payload)
@@ -164,37 +183,59 @@ class _Receiving(_Role):
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
         try:
-            slot = _slots.singles.pop()
+            slot = _slots.typed_singles.pop()
         except IndexError:
-            slot = _slots.single()
+            slot = _slots.typed_single()
         try:
-            inner = self.__dict__[self._attribute]
-            slot.batch.typed = 1
-            status = quick.socket_recv_batch(inner._id, slot.into, 0)
+            inner: Any = self.__dict__[self._attribute]
+            status = _recv_batch(inner._id, slot.into, 0)
             if status:
                 inner._receive_after(status, slot, milliseconds(timeout))
-            fields = slot.fields
-            middle = fields[2]
-            kind = classes.get(slot.buffer[:middle])
-            if kind is None or fields[4] or fields[3] > _slots.SINGLE_BYTES:
+            _, _, _, length, size, offset = slot.fields
+            buffer = slot.buffer
+            kind = classes.get(buffer[:length])
+            if kind is None or offset:
                 return _decoded(slot)
-            return kind.FromString(slot.buffer[middle : middle + fields[3]])
+            try:
+                return kind.FromString(buffer[length : length + size])
+            except ProtobufDecodeError:
+                return _decoded(slot)
         finally:
-            _slots.singles.append(slot)
+            _slots.typed_singles.append(slot)
 
     def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
         """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
-        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised."""
+        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised.
+        Messages that came together hold memory together: copy one that is kept for long."""
         slot = _slots.batch()
         try:
-            count = self.connection._receive_many(slot, most, 1, milliseconds(timeout))
-            return [self._one_of_many(slot, i) for i in range(count)]
+            self.connection._receive_many(slot, most, 1, milliseconds(timeout))
+            received: list[Any] = []
+            for kind, _, count, _, length, size, offset in slot.described():
+                many = None
+                middle = offset + length
+                if kind == _slots.TYPED and offset != _slots.NOT_COPIED and self._plain(slot, len(received)):
+                    many = parser_of_many(slot.buffer[offset:middle])
+                if many is not None:
+                    try:
+                        received += many(slot.buffer[middle : middle + size]).items
+                        continue
+                    except ProtobufDecodeError:
+                        # One of them is at fault.
+                        pass
+                first = len(received)
+                received += [self._one_of_many(slot, i) for i in range(first, first + count)]
+            return received
         finally:
             _slots.batches.append(slot)
 
+    def _plain(self, slot: _slots.Slot, index: int) -> bool:
+        """Whether what was received is the message alone."""
+        return True
+
     def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
         try:
-            return _decoded(slot, index)
+            return _from_message(slot, index)
         except DecodeError as error:
             return error
 
@@ -347,10 +388,10 @@ class Response(_Sending):
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next request and returns it. One that is no message is answered with an error, and raised
         as DecodeError."""
-        slot = _slots.single()
+        slot = _slots.typed_single()
         try:
             sock = self.connection
-            sock._receive(slot, 1, milliseconds(timeout))
+            sock._receive(slot, milliseconds(timeout))
             kind, name, payload = slot.take()
             if kind == _UNDECODABLE:
                 # Its asker was told so by the library.
@@ -362,7 +403,7 @@ class Response(_Sending):
                 sock.send_error(str(error), error.status)
                 raise
         finally:
-            _slots.singles.append(slot)
+            _slots.typed_singles.append(slot)
 
     def recv_many(self, most: int = 1, timeout: float | None = None) -> list[Any]:
         """One request: the next one is received once it is answered."""
@@ -389,24 +430,26 @@ class Dealer(_Sending):
 
     def recv(self, timeout: float | None = None) -> Any:
         """The next message, or, where it came through routers, a tuple of the route and the message."""
-        slot = _slots.single()
+        slot = _slots.typed_single()
         try:
-            self.connection._receive(slot, 1, milliseconds(timeout))
-            return self._taken(slot, 0)
+            self.connection._receive(slot, milliseconds(timeout))
+            if not slot.fields[2]:
+                return _decoded(slot)
+            route = slot.route()
+            return route, _decoded(slot)
         finally:
-            _slots.singles.append(slot)
+            _slots.typed_singles.append(slot)
 
-    @staticmethod
-    def _taken(slot: _slots.Slot, index: int) -> Message | Routed:
-        route = slot.route(index)
-        message = _decoded(slot, index)
-        return (route, message) if route else message
+    def _plain(self, slot: _slots.Slot, index: int) -> bool:
+        return not slot.route(index)
 
     def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
         try:
-            return self._taken(slot, index)
+            route = slot.route(index)
+            message = _from_message(slot, index)
         except DecodeError as error:
             return error
+        return (route, message) if route else message
 
     def send(self, msg: Message | Routed | tuple[Any, ...]) -> None:
         """Sends a message to the peers in turn, or, given a route and a message, on that route."""
