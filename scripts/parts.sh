@@ -190,13 +190,14 @@ test_python() {
     retry_with=()
 }
 
-# Every pattern between every two languages, after test_rust and test_native have
-# built what it needs.
+# Every pattern between every two languages, after test_rust, test_native and
+# test_python have built what it needs.
 test_matrix() {
     local python
     # Without it everything else is run all the same; that it is missing is a failure.
     python=$(tests/interop/setup.sh) || python=dividere-2.2.0-could-not-be-installed
     run_part 'matrix' 420 tests/matrix/run.py --build "$test_build" --python22 "$python" \
+        --python build/python/venv-wheel/bin/python \
         --examples "${CARGO_TARGET_DIR:-target}/debug/examples" --strict
 }
 

@@ -116,7 +116,9 @@ def measure(bench, size, rounds, told):
                 sent, received = bench.throughput(library, size, COUNTS[size], how)
                 values.setdefault((library, how), []).append(received / COUNTS[size])
                 values.setdefault((library, "send", how), []).append(sent / COUNTS[size])
-            values.setdefault((library, "call"), []).append(bench.round_trip(library, size, ROUND_TRIPS[size]))
+            values.setdefault((library, "call"), []).append(
+                bench.round_trip(library, size, ROUND_TRIPS[size])
+            )
         told(f"{size} B, round {number + 1} of {rounds}")
     for library in ("ours", "2.2.0", "by-hand"):
         values[(library, "send")] = values[(library, "send", "recv")]

@@ -3,8 +3,8 @@
 every transport: tcp and ipc between two processes, inproc within one. Prints each case that fails with
 what both peers were told and answered, and a closing line; exit status 0 only where none failed.
 
-    tests/matrix/run.py --examples target/debug/examples --build build/test --python22 .../bin/python
-        [--languages rust,py22] [--transports tcp] [--only WORDS] [--strict] [--verbose]
+    tests/matrix/run.py --examples target/debug/examples --build build/test --python .../bin/python
+        --python22 .../bin/python [--languages rust,py22] [--transports tcp] [--only WORDS] [--strict] [--verbose]
 """
 
 import argparse
@@ -156,6 +156,7 @@ class Matrix:
             "examples": arguments.examples,
             "build": arguments.build,
             "here": HERE,
+            "python": arguments.python or "python-not-given",
             "python22": arguments.python22 or "python22-not-given",
             "generated": os.path.join(self.folder, "generated"),
         }
@@ -292,6 +293,7 @@ def main():
     )
     parser.add_argument("--examples", default="target/debug/examples", help="cargo's folder of examples")
     parser.add_argument("--build", default="build/test", help="the CMake build tree")
+    parser.add_argument("--python", help="a Python with the Python binding")
     parser.add_argument("--python22", help="a Python with dividere 2.2.0")
     parser.add_argument("--languages", help="only these, separated by commas")
     parser.add_argument("--transports", default=",".join(TRANSPORTS), help="only these, separated by commas")

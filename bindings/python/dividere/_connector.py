@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from dividere import _abi, _logging, _slots
 from dividere._abi import EventKind, Status
-from dividere._library import lib, quick
+from dividere._library import NOW, bare, lib, quick
 from dividere._waiting import CANCELLED, check_aside, given, interruptible, milliseconds
 from dividere.errors import Closed, Error, StateError, TimedOut, WouldBlock, check, error_of
 from dividere.options import Options, pointer_of
@@ -111,6 +111,8 @@ class Handle:
     delivered for the linger time, and its addresses are free again."""
 
     _id = 0
+    #: The same for `bare`.
+    _handle = c_uint64()
     _options: Options | None = None
     #: What `new` of the library is called with.
     _endpoints = b""
@@ -121,10 +123,13 @@ class Handle:
         self._endpoints = endpoints_of(end_point)
         check(new(self._endpoints, pointer_of(options), byref(handle)))
         self._id = handle.value
+        self._handle = handle
 
     def close(self) -> None:
         """Closes it. Waits of other threads end with `Closed`. Closing twice does no harm."""
         handle, self._id = self._id, 0
+        if handle:
+            self._handle.value = 0
         if handle:
             status = lib.socket_close(handle)
             if status not in (OK, Status.CLOSED, Status.FORKED):
@@ -264,7 +269,7 @@ class Receiver(Handle):
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
         there is one. Without a time it waits for as long as it takes."""
-        status = quick.socket_wait(self._id, 0)
+        status = bare.wait(self._handle, NOW)
         if not status:
             return True
         ms = given(timeOutMs, timeout)

@@ -32,7 +32,7 @@ from dividere._connector import (
     statistics_of,
     text_of,
 )
-from dividere._library import lib, quick
+from dividere._library import bare, lib, quick
 from dividere._socket import DEALER, PUB, REP, REQ, ROUTER, SUB, Poller, SocketView
 from dividere._types import MessageType, type_name
 from dividere._waiting import (
@@ -120,9 +120,8 @@ class Publisher(Connector, Sender):
         super().__init__()
         # With its usual options a publisher drops and never waits, so that a send need not let go of the GIL.
         waits = options is not None and options.get("full_queue", 0) not in (0, 1, 3, "drop", "fail")
-        functions = lib if waits else quick
-        self._send_one = functions.socket_send_bytes
-        self._send_one_typed = functions.socket_send_typed
+        self._send_one = (lib if waits else quick).socket_send_bytes
+        self._send_one_typed = _waiting_send_typed if waits else bare.send_typed
         self._open(lib.publisher_new, endPoint, options, PUB)
 
     def send(self, msg: Bytes) -> None:
@@ -153,6 +152,11 @@ class Publisher(Connector, Sender):
         name = None if message_type is None else type_name(message_type).encode()
         wait = partial(lib.publisher_wait_for_subscribers, self._id, name, count)
         check_aside(wait, milliseconds(timeout))
+
+
+def _waiting_send_typed(handle: c_uint64, name: bytes, payload: bytes, size: int) -> int:
+    status: int = lib.socket_send_typed(handle.value, name, payload, size)
+    return status
 
 
 def _prefix_of(topic: str | Bytes) -> bytes:

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from dividere import MsgLib, _logging, _slots, connection
 from dividere._connector import Event, Statistics
-from dividere._library import quick
+from dividere._library import NOW, bare, quick
 from dividere._types import (
     MessageType,
     classes,
@@ -40,7 +40,8 @@ Self = TypeVar("Self", bound="_Role")
 Routed = tuple[list[bytes], Message]
 _UNDECODABLE = _slots.UNDECODABLE
 _BATCH = _slots.BATCH_MESSAGES
-_recv_batch = quick.socket_recv_batch
+_recv_batch = bare.recv_batch
+_wait = bare.wait
 
 
 class ProtoBuffEncoder:
@@ -187,19 +188,19 @@ class _Receiving(_Role):
         except IndexError:
             slot = _slots.typed_single()
         try:
-            inner: Any = self.__dict__[self._attribute]
-            status = _recv_batch(inner._id, slot.into, 0)
+            inner: Any = self.__dict__[self._attribute] or self.connection
+            status = _recv_batch(inner._handle, slot.into, NOW)
             if status:
                 inner._receive_after(status, slot, milliseconds(timeout))
-            _, _, _, length, size, offset = slot.fields
-            buffer = slot.buffer
-            kind = classes.get(buffer[:length])
-            if kind is None or offset:
-                return _decoded(slot)
+            fields, buffer = slot.fields, slot.buffer
+            length = fields[3]
             try:
-                return kind.FromString(buffer[length : length + size])
-            except ProtobufDecodeError:
-                return _decoded(slot)
+                if not fields[5]:
+                    return classes[buffer[:length]].FromString(buffer[length : length + fields[4]])
+            except (KeyError, ProtobufDecodeError):
+                # Told below, with all that belongs to it.
+                pass
+            return _decoded(slot)
         finally:
             _slots.typed_singles.append(slot)
 
@@ -242,6 +243,9 @@ class _Receiving(_Role):
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
         there is one."""
+        inner: Any = self.__dict__.get(self._attribute)
+        if inner is not None and _wait(inner._handle, NOW) == 0:
+            return True
         there: bool = self.connection.wait(timeOutMs, timeout=timeout)
         return there
 
@@ -271,12 +275,14 @@ class Publisher(_Role):
     def send(self, msg: Message) -> None:
         """Publishes a message. What is sent while nobody subscribes is gone."""
         pub: Any = self.pub_
-        name = names.get(msg.__class__) or name_of(msg)
+        try:
+            name = names[msg.__class__]
+        except KeyError:
+            name = name_of(msg)
         payload = msg.SerializeToString()
-        size = len(payload)
-        status = pub._send_one_typed(pub._id, name, payload, size)
+        status = pub._send_one_typed(pub._handle, name, payload, len(payload))
         if status:
-            pub._failed(status, partial(pub._send_one_typed, pub._id, name, payload, size))
+            pub._failed(status, partial(pub._send_one_typed, pub._handle, name, payload, len(payload)))
 
     def subscribers(self, message_type: MessageType | None = None) -> int:
         """How many subscribers get messages of a type; without one, how many subscribe to anything."""
