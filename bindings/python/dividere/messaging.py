@@ -8,7 +8,7 @@ takes milliseconds as well, as in dividere 2.2.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
@@ -248,6 +248,13 @@ class _Receiving(_Role):
             return True
         there: bool = self.connection.wait(timeOutMs, timeout=timeout)
         return there
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """The same in an event loop of asyncio; `dividere.aio` has the rest."""
+        from dividere import aio
+
+        messages: AsyncIterator[Any] = aio.asynchronous(self).__aiter__()
+        return messages
 
     def __iter__(self) -> Iterator[Any]:
         """The messages as they come, until the handle is closed."""

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import dividere
+import dividere.aio
 import pytest
 from dividere import _abi, _library, errors
 
@@ -62,7 +63,7 @@ def test_every_public_class_and_method_has_its_words():
     import inspect
 
     missing = []
-    for module in (dividere, dividere.connection, dividere.messaging, errors):
+    for module in (dividere, dividere.connection, dividere.messaging, dividere.aio, errors):
         for name in module.__all__ if hasattr(module, "__all__") else dir(module):
             thing = getattr(module, name)
             if not inspect.isclass(thing) or not thing.__module__.startswith("dividere"):

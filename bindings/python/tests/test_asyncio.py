@@ -1,0 +1,177 @@
+"""asyncio over the same handles: without threads, and without losing a message."""
+
+import asyncio
+import random
+import threading
+import time
+
+import clientMsgs_pb2 as clientMsgs
+import dividere
+import messages_pb2
+import pytest
+from conftest import LIMIT
+from dividere import aio, messaging
+
+Reading = messages_pb2.Reading
+Msg01, Msg02 = clientMsgs.Msg01, clientMsgs.Msg02
+
+
+def run(main):
+    async def limited():
+        return await asyncio.wait_for(main(), 3 * LIMIT)
+
+    return asyncio.run(limited())
+
+
+async def pair():
+    publisher = aio.Publisher("tcp://127.0.0.1:*")
+    subscriber = aio.Subscriber(publisher.last_endpoint)
+    await publisher.wait_for_subscribers(timeout=LIMIT)
+    return publisher, subscriber
+
+
+def test_messages_are_iterated_until_it_is_closed():
+    async def main():
+        publisher, subscriber = await pair()
+        seen = []
+
+        async def read():
+            async for message in subscriber:
+                seen.append(message.sensor)
+                if len(seen) == 100:
+                    subscriber.close()
+
+        reader = asyncio.ensure_future(read())
+        for i in range(100):
+            publisher.send(Reading(sensor=str(i)))
+            if i % 10 == 0:
+                await asyncio.sleep(0)
+        await reader
+        assert seen == [str(i) for i in range(100)]
+
+    threads = threading.active_count()
+    run(main)
+    assert threading.active_count() == threads
+
+
+def test_the_same_class_is_iterated_asynchronously():
+    async def main():
+        publisher = messaging.Publisher("tcp://127.0.0.1:*")
+        subscriber = messaging.Subscriber(publisher.last_endpoint)
+        publisher.wait_for_subscribers(timeout=LIMIT)
+        publisher.send(Reading(sensor="x"))
+        async for message in subscriber:
+            assert message.sensor == "x"
+            break
+
+    run(main)
+
+
+def test_cancelling_loses_no_message():
+    async def main():
+        publisher, subscriber = await pair()
+        received = []
+        count = 400
+        chance = random.Random(1)
+
+        async def send():
+            for i in range(count):
+                publisher.send(Reading(sensor=str(i)))
+                await asyncio.sleep(chance.random() / 500)
+
+        sender = asyncio.ensure_future(send())
+        while len(received) < count:
+            reader = asyncio.ensure_future(subscriber.recv())
+            await asyncio.sleep(chance.random() / 500)
+            reader.cancel()
+            try:
+                received.append((await reader).sensor)
+            except asyncio.CancelledError:
+                pass
+        await sender
+        assert received == [str(i) for i in range(count)]
+
+    run(main)
+
+
+def test_waits_end_in_time_and_when_it_is_closed():
+    async def main():
+        _, subscriber = await pair()
+        began = time.monotonic()
+        with pytest.raises(dividere.TimedOut):
+            await subscriber.recv(timeout=0.05)
+        assert await subscriber.wait(timeout=0.02) is False
+        assert time.monotonic() - began >= 0.07
+        reader = asyncio.ensure_future(subscriber.recv_many())
+        await asyncio.sleep(0.01)
+        subscriber.close()
+        with pytest.raises(dividere.Closed):
+            await reader
+        with pytest.raises(dividere.Closed):
+            await subscriber.recv()
+        # Its descriptor's number may be another's at once.
+        publisher, other = await pair()
+        publisher.send(Reading(sensor="x"))
+        assert (await other.recv(timeout=LIMIT)).sensor == "x"
+
+    run(main)
+
+
+class Echo(aio.MsgReactor):
+    async def handleMsg01(self, obj, msg):
+        await asyncio.sleep(0.001)
+        await obj.send(msg)
+
+    def handleReading(self, obj, msg):
+        raise ValueError("a handler's fault")
+
+
+def test_calls_run_side_by_side_and_each_gets_its_reply():
+    async def main():
+        response = aio.Response("tcp://127.0.0.1:*")
+        request = aio.Request(response.last_endpoint)
+        async with Echo([response]):
+            calls = [request.call(Msg01(field1=str(i)), timeout=LIMIT) for i in range(50)]
+            assert [reply.field1 for reply in await asyncio.gather(*calls)] == [str(i) for i in range(50)]
+            with pytest.raises(dividere.RemoteError, match="a handler's fault"):
+                await request.call(Reading(), timeout=LIMIT)
+            with pytest.raises(dividere.NotFound):
+                await request.call(Msg02(), timeout=LIMIT)
+            given_up = asyncio.ensure_future(request.call(Msg01()))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await given_up
+            assert (await request.call(Msg01(field1="after"), timeout=LIMIT)).field1 == "after"
+        with pytest.raises(dividere.TimedOut):
+            await request.call(Msg01(), timeout=0.05, retries=1)
+
+    run(main)
+
+
+def test_dealers_and_routes():
+    async def main():
+        from dividere import connection
+
+        with connection.Proxy("tcp://127.0.0.1:*", "tcp://127.0.0.1:*") as proxy:
+            worker = aio.Dealer(proxy.backend.last_endpoint.decode())
+            asker = aio.Dealer(proxy.last_endpoint)
+            await asker.send(Msg01(field1="x"))
+            route, message = await worker.recv(timeout=LIMIT)
+            await worker.send((route, message))
+            assert (await asker.recv(timeout=LIMIT)).field1 == "x"
+
+    run(main)
+
+
+def test_a_waiting_loop_costs_nothing():
+    async def main():
+        _, subscriber = await pair()
+        waiting = asyncio.ensure_future(subscriber.recv())
+        await asyncio.sleep(0.1)
+        used = time.process_time()
+        await asyncio.sleep(0.3)
+        assert time.process_time() - used < 0.15
+        waiting.cancel()
+
+    run(main)
