@@ -118,7 +118,10 @@ static void messages_of_one_type_are_copied_together(void) {
     CHECK(memcmp(buffer + copied[0].offset, "A\x0a\x03one\x0a\x00", 8) == 0);
     CHECK(copied[1].messages == 1 && memcmp(buffer + copied[1].offset, "B\x0a\x03two", 6) == 0);
     CHECK(copied[2].messages == 1 && copied[2].offset == UINT64_MAX);
-    CHECK(copied[3].messages == 1 && memcmp(buffer + copied[3].offset, "B\x0a\x04" "four", 7) == 0);
+    CHECK(copied[3].messages == 1 && memcmp(buffer + copied[3].offset,
+                                            "B\x0a\x04"
+                                            "four",
+                                            7) == 0);
     CHECK(copied[4].kind == DIVIDERE_MESSAGE_UNDECODABLE && copied[4].messages == 1);
     for (i = 0; i < 6; i++) {
         dividere_message_free(messages[i]);
@@ -229,5 +232,5 @@ static void a_wait_ends_at_a_signal_where_that_is_asked_for(void) {
     CHECK_OK(dividere_response_close(response));
 }
 
-CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together), TEST(calls_are_finished_in_any_order),
-           TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))
+CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together),
+           TEST(calls_are_finished_in_any_order), TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))
