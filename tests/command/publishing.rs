@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dividere::{Channel, Filter, Message, Options, Publisher, Subscriber};
+use dividere::{Channel, Filter, FullQueue, Message, Options, Publisher, Subscriber};
 use serde_json::{json, Value};
 
 use crate::common::{address, bytes, soon, typed, LIMIT};
@@ -244,6 +244,29 @@ fn only_the_types_and_prefixes_asked_for_are_shown() {
     };
     let shown: Value = serde_json::from_str(&line).unwrap();
     assert_eq!(shown["bytes"], "62617265666f6f74");
+}
+
+#[test]
+fn only_the_newest_is_shown_when_they_come_too_fast() {
+    const LAST: u32 = 20_000;
+    let mut options = Options::new();
+    options.set_full_queue(Some(FullQueue::Block));
+    // However long it stands still.
+    options.set_heartbeat_interval_ms(0).unwrap();
+    let publisher = Publisher::new("tcp://127.0.0.1:*", &options).unwrap();
+    let mut running = sub(&publisher, &words("--latest --bytes --text -o heartbeat_interval_ms=0"));
+    // While it stands still, they wait in the system's buffers.
+    running.signal(libc::SIGSTOP);
+    for number in 1..=LAST {
+        publisher.send(&mut bytes(number.to_string().as_bytes())).unwrap();
+    }
+    publisher.flush(soon()).unwrap();
+    running.signal(libc::SIGCONT);
+    let mut shown = 1;
+    while !running.line().ends_with(&format!("Z {LAST}")) {
+        shown += 1;
+    }
+    assert!(shown < LAST, "each of them was shown");
 }
 
 #[test]

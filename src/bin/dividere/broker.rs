@@ -18,9 +18,9 @@ use crate::units::duration;
 /// that has been idle for longest; those of dividere 2.2.0 are served, too. Runs until Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  dividere broker tcp://*:5562 tcp://*:5563
-  dividere broker tcp://*:5562 tcp://*:5563 --statistics 10s --json
-  dividere broker tcp://*:5562 tcp://*:5563 -o broker_queue_limit=100 -o worker_heartbeat_ms=1000")]
+  dividere broker 'tcp://*:5562' 'tcp://*:5563'
+  dividere broker 'tcp://*:5562' 'tcp://*:5563' --statistics 10s --json
+  dividere broker 'tcp://*:5562' 'tcp://*:5563' -o broker_queue_limit=100 -o worker_heartbeat_ms=1000")]
 pub struct BrokerArgs {
     /// Where clients send requests
     #[arg(value_name = "FRONT")]

@@ -20,7 +20,7 @@ use crate::output::{Output, Style};
 #[command(after_help = "Examples:
   dividere keygen server && dividere keygen client
   dividere sub tcp://host:5555 --curve-key client.key --curve-server server.pub
-  dividere pub tcp://*:5555 --bytes hello --curve-key server.key --curve-allow client.pub
+  dividere pub 'tcp://*:5555' --bytes hello --curve-key server.key --curve-allow client.pub
   dividere keygen --public-of server.key")]
 pub struct KeygenArgs {
     /// Write NAME.key and NAME.pub, which must not be there yet

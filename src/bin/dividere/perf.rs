@@ -26,7 +26,7 @@ use crate::units::duration;
 #[command(after_help = "Examples:
   dividere perf
   dividere perf --size 64,1024,65536 --duration 5s --json
-  dividere perf --serve tcp://*:7000                  # on one machine
+  dividere perf --serve 'tcp://*:7000'                # on one machine
   dividere perf tcp://that-machine:7000               # on the other one")]
 pub struct PerfArgs {
     /// A `perf --serve`, as tcp://host:7000; unless given, one is started on this machine

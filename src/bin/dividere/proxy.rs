@@ -18,9 +18,9 @@ use crate::units::duration;
 /// Ctrl-C.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  dividere proxy tcp://*:5560 tcp://*:5561
-  dividere proxy --kind publish-subscribe tcp://*:5555 tcp://*:5556 --capture tcp://127.0.0.1:5557
-  dividere proxy tcp://*:5560 tcp://*:5561 --statistics 10s --json")]
+  dividere proxy 'tcp://*:5560' 'tcp://*:5561'
+  dividere proxy --kind publish-subscribe 'tcp://*:5555' 'tcp://*:5556' --capture tcp://127.0.0.1:5557
+  dividere proxy 'tcp://*:5560' 'tcp://*:5561' --statistics 10s --json")]
 pub struct ProxyArgs {
     /// Where requests, or publications, come in
     #[arg(value_name = "FRONT")]

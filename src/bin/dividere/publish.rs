@@ -23,11 +23,11 @@ use crate::units::{duration, Limit};
 /// was handed to the connections. When a subscriber does not keep up, it is waited for.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
-  dividere pub tcp://*:5555 example.Reading '{\"sensor\": \"roof\", \"celsius\": 21.5}' --proto example.proto
-  dividere pub tcp://*:5555 example.Reading --proto example.proto < readings.jsonl
+  dividere pub 'tcp://*:5555' example.Reading '{\"sensor\": \"roof\", \"celsius\": 21.5}' --proto example.proto
+  dividere pub 'tcp://*:5555' example.Reading --proto example.proto < readings.jsonl
   dividere pub '>tcp://localhost:5556' --bytes hello --count 0 --interval 1s")]
 pub struct PubArgs {
-    /// Where to publish, as tcp://*:5555; several are separated by commas
+    /// Where to publish, as 'tcp://*:5555'; several are separated by commas
     endpoint: String,
 
     #[command(flatten)]
