@@ -43,12 +43,12 @@ impl Registrar {
     /// Answers a decoded request. An error is for the asker, who is one of dividere 3.
     pub fn answer(&mut self, request: &Message, reply: &mut Message, now: Instant) -> Result<()> {
         match request.type_name() {
-            Some("ServiceLookupReq") => reply.set(&self.look_up(request.get()?)),
+            Some("ServiceLookupReq") => fill(reply, "ServiceLookupRep", &self.look_up(request.get()?)),
             Some("RegisterService") => {
                 let request: RegisterService = request.get()?;
                 let old = request.instance.is_none();
                 let done = self.check_and_register(request, now);
-                reply.set(&self.acknowledge(done, old)?)
+                fill(reply, "ack", &self.acknowledge(done, old)?)
             }
             Some("UnregisterService") => {
                 let request: UnregisterService = request.get()?;
@@ -258,6 +258,14 @@ impl Registrar {
             more,
         }
     }
+}
+
+/// As `Message::set`, of a type that comes again and again.
+fn fill<M: prost::Message>(reply: &mut Message, type_name: &str, content: &M) -> Result<()> {
+    let mut place = reply.prepare_named(type_name.as_bytes(), content.encoded_len())?;
+    content
+        .encode(&mut place)
+        .map_err(|e| Error::new(Status::Internal, format!("cannot serialise {type_name}: {e}")))
 }
 
 /// Counts what goes into a reply. One instance always has room.

@@ -75,9 +75,13 @@ impl Desk {
     /// Until the socket is closed.
     pub fn run(mut self) {
         let mut planned = Duration::ZERO;
+        let mut received = false;
         loop {
             let now = Instant::now();
             let lease_time = self.clock.look(now, planned);
+            if received {
+                self.serve(lease_time);
+            }
             let drained = match self.take_turn(lease_time) {
                 Ok(drained) => drained,
                 Err(error) if error.status() == Status::Closed => return,
@@ -99,12 +103,18 @@ impl Desk {
             self.tell_watchers(lease_time);
             self.tell_new_subscribers(now);
             planned = Duration::ZERO;
+            received = false;
             if drained && !self.watchers.is_ready() {
                 planned = self.until_next(lease_time, now);
-                match self.socket.wait_readable(Deadline::after(planned)) {
+                // The one that it waits for is received right here: a look less for each request of a lone client.
+                match self.receive(Deadline::after(planned)) {
+                    Ok(()) => received = true,
+                    Err(error) if error.status() == Status::Timeout => {}
                     Err(error) if error.status() == Status::Closed => return,
-                    // The time is over, or there is something.
-                    _ => {}
+                    Err(error) => {
+                        log_line!(Error, "registry", "the registry ends: {error}");
+                        return;
+                    }
                 }
             }
         }
@@ -126,16 +136,17 @@ impl Desk {
     /// Answers what is there. True where nothing is left.
     fn take_turn(&mut self, lease_time: Instant) -> Result<bool> {
         for _ in 0..TURN {
-            let mut frames = std::mem::take(&mut self.frames);
-            let received = self.socket.recv(&mut frames, Deadline::Now);
-            self.frames = frames;
-            match received {
+            match self.receive(Deadline::Now) {
                 Ok(()) => self.serve(lease_time),
                 Err(error) if error.status() == Status::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
             }
         }
         Ok(false)
+    }
+
+    fn receive(&mut self, deadline: Deadline) -> Result<()> {
+        self.socket.recv(&mut self.frames, deadline)
     }
 
     /// One request, in `frames`: the route, an empty frame, and one frame more.
