@@ -2280,7 +2280,8 @@ dividere_status_t dividere_registry_client_list(struct dividere_registry_client_
 
 /**
  * Follows the instances of one name, or with `is_prefix` of 1 of all names that begin with `name`, which may be empty
- * then. UNSUPPORTED where the registry is of dividere 2.2.0, TIMEOUT where none answers.
+ * then: every change from the return of this on is told. UNSUPPORTED where the registry is of dividere 2.2.0, LIMIT
+ * where it serves no more watches, TIMEOUT where none answers.
  */
 dividere_status_t dividere_registry_client_watch(struct dividere_registry_client_t client,
                                                  const char *name,
@@ -2320,7 +2321,7 @@ dividere_status_t dividere_registry_server_publish_endpoint(struct dividere_regi
 /**
  * Takes the next event: its kind (DIVIDERE_WATCH_PUT and so on), and the instance, of which there is one, with the
  * number of the change as its revision; with COMPLETE, of that one nothing but the revision is set. To be freed with
- * dividere_instances_free. LIMIT where the registry serves no more watches: the watch is over.
+ * dividere_instances_free. LIMIT where another registry took over and serves no more watches: the watch is over.
  */
 dividere_status_t dividere_watch_recv(struct dividere_watch_t watch,
                                       int64_t timeout_ms,

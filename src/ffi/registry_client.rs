@@ -143,7 +143,8 @@ pub unsafe extern "C" fn dividere_registry_client_list(
 }
 
 /// Follows the instances of one name, or with `is_prefix` of 1 of all names that begin with `name`, which may be empty
-/// then. UNSUPPORTED where the registry is of dividere 2.2.0, TIMEOUT where none answers.
+/// then: every change from the return of this on is told. UNSUPPORTED where the registry is of dividere 2.2.0, LIMIT
+/// where it serves no more watches, TIMEOUT where none answers.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_registry_client_watch(
     client: dividere_registry_client_t,

@@ -30,7 +30,7 @@ pub struct dividere_watch_t {
 
 /// Takes the next event: its kind (DIVIDERE_WATCH_PUT and so on), and the instance, of which there is one, with the
 /// number of the change as its revision; with COMPLETE, of that one nothing but the revision is set. To be freed with
-/// dividere_instances_free. LIMIT where the registry serves no more watches: the watch is over.
+/// dividere_instances_free. LIMIT where another registry took over and serves no more watches: the watch is over.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_watch_recv(
     watch: dividere_watch_t,

@@ -169,8 +169,8 @@ impl RegistryClient {
         Ok(found)
     }
 
-    /// Follows what is registered. UNSUPPORTED where the registry that answers is of dividere 2.2.0; TIMEOUT where none
-    /// answers in time.
+    /// Follows what is registered: every change from the return of this on is told. UNSUPPORTED where the registry that
+    /// answers is of dividere 2.2.0, LIMIT where it serves no more watches; TIMEOUT where none answers in time.
     pub fn watch(&self, selection: Selection<'_>, deadline: Deadline) -> Result<Watch> {
         match selection {
             Selection::Name(name) => check_name(name)?,
@@ -186,6 +186,7 @@ impl RegistryClient {
         if let Err(error) = self.shared.check() {
             watch.inner.end(error)?;
         }
+        watch.inner.wait_begun(deadline)?;
         Ok(watch)
     }
 

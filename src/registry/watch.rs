@@ -119,7 +119,7 @@ impl Watch {
     }
 
     /// The next event. TIMEOUT where there is none in time, WOULD_BLOCK where there is no time; CLOSED where the watch
-    /// or its client is closed; LIMIT where the registry serves no more watches.
+    /// or its client is closed; LIMIT where another registry took over and serves no more watches.
     pub fn recv(&self, deadline: Deadline) -> Result<WatchEvent> {
         let inner = &self.inner;
         inner.check()?;
@@ -218,6 +218,32 @@ impl WatchInner {
             Some(shown) if guarded.state.waiting() > 0 || guarded.ended.is_some() => shown.ring(),
             Some(shown) => shown.quiet(),
             None => {}
+        }
+    }
+
+    /// Until the registry has begun to tell: every change from then on is told. Its refusal, where that is the answer.
+    pub fn wait_begun(&self, deadline: Deadline) -> Result<()> {
+        let mut guarded = lock(&self.guarded);
+        loop {
+            if guarded.state.has_begun() {
+                return Ok(());
+            }
+            if let Some(error) = &guarded.ended {
+                return Err(error.clone());
+            }
+            guarded = match deadline.remaining() {
+                None => self.arrived.wait(guarded).unwrap_or_else(|p| p.into_inner()),
+                Some(left) if left.is_zero() => {
+                    return Err(Error::new(
+                        Status::Timeout,
+                        "no registry began to tell in the time given",
+                    ))
+                }
+                Some(left) => {
+                    let waited = self.arrived.wait_timeout(guarded, left);
+                    waited.unwrap_or_else(|p| p.into_inner()).0
+                }
+            };
         }
     }
 

@@ -87,6 +87,11 @@ impl WatchState {
         }
     }
 
+    /// Whether a registry has answered.
+    pub fn has_begun(&self) -> bool {
+        self.registry != 0
+    }
+
     /// How many messages it has taken in since it asked.
     pub fn taken(&self) -> u64 {
         self.expected

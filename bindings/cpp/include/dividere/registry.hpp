@@ -139,7 +139,7 @@ public:
     Watch &operator=(const Watch &) = delete;
     ~Watch() { close(); }
 
-    /// Takes the next event. Limit where the registry serves no more watches: this one is over.
+    /// Takes the next event. Limit where another registry took over and serves no more watches: this one is over.
     Result<WatchEvent> try_recv(Timeout timeout) const {
         detail::Instances instances;
         std::int32_t kind = 0;
@@ -290,8 +290,9 @@ public:
         return try_list(prefix, timeout).value();
     }
 
-    /// Follows the instances of one name, or of all names that begin with a prefix, which may be empty. Unsupported
-    /// where the registry is of dividere 2.2.0.
+    /// Follows the instances of one name, or of all names that begin with a prefix, which may be empty: every change
+    /// from the return of this on is told. Unsupported where the registry is of dividere 2.2.0, Limit where it serves
+    /// no more watches.
     Result<Watch> try_watch(std::string_view name, Timeout timeout) const { return follow(name, 0, timeout); }
     Watch watch(std::string_view name, Timeout timeout) const { return try_watch(name, timeout).value(); }
     Result<Watch> try_watch_prefix(std::string_view prefix, Timeout timeout) const {
