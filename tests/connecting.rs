@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use common::{address, bytes, next_event, soon, typed, LIMIT_MS};
 use dividere::connection::endpoint::Endpoint;
 use dividere::connection::events::EventKind;
@@ -14,17 +16,29 @@ fn quick() -> Options {
     options
 }
 
-/// A port of this host that is free now, for both families.
-fn free_port(host: &str) -> u16 {
-    let listener = std::net::TcpListener::bind((host, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+/// A port that is free now in both families. Not one of those that the system gives out: who listens on a port of one
+/// family has not got the other's, which a test or a program beside this one might be given.
+fn free_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    const FIRST: u32 = 10_000;
+    const COUNT: u32 = 20_000;
+    let is_free = |host, port| std::net::TcpListener::bind((host, port)).is_ok();
+    for _ in 0..COUNT {
+        let number = std::process::id().wrapping_mul(97);
+        let number = number.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
+        let port = (FIRST + number % COUNT) as u16;
+        if is_free("127.0.0.1", port) && is_free("::1", port) {
+            return port;
+        }
+    }
+    panic!("no free port");
 }
 
 #[test]
 fn localhost_is_found_where_only_one_family_is_listened_on() {
     for host in ["[::1]", "127.0.0.1"] {
-        let server = Dealer::new(&format!("tcp://{host}:*"), &quick()).unwrap();
-        let port = server.last_endpoint().unwrap().rsplit(':').next().unwrap().to_owned();
+        let port = free_port();
+        let server = Dealer::new(&format!("@tcp://{host}:{port}"), &quick()).unwrap();
         let client = Dealer::new(&format!(">tcp://localhost:{port}"), &quick()).unwrap();
         client.wait_connected(0, soon()).unwrap();
         client.send(&mut bytes(b"found")).unwrap();
@@ -32,14 +46,8 @@ fn localhost_is_found_where_only_one_family_is_listened_on() {
         server.recv_bytes(&mut message, soon()).unwrap();
         assert_eq!(message.bytes(), b"found", "{host}");
         // A subscriber's subscriptions move along.
-        let publisher = Publisher::new(&format!("tcp://{host}:*"), &quick()).unwrap();
-        let port = publisher
-            .last_endpoint()
-            .unwrap()
-            .rsplit(':')
-            .next()
-            .unwrap()
-            .to_owned();
+        let port = free_port();
+        let publisher = Publisher::new(&format!("tcp://{host}:{port}"), &quick()).unwrap();
         let subscriber =
             Subscriber::new(&format!("tcp://localhost:{port}"), Filter::Types(&["a.B"]), &quick()).unwrap();
         publisher.wait_for_subscribers(Some("a.B"), 1, soon()).unwrap();
@@ -50,7 +58,7 @@ fn localhost_is_found_where_only_one_family_is_listened_on() {
 #[test]
 fn what_waits_to_be_sent_is_not_lost_to_another_address() {
     // Nobody listens yet, on either family: the message waits, while attempts fail.
-    let port = free_port("127.0.0.1");
+    let port = free_port();
     let mut options = quick();
     options.set_linger_ms(0).unwrap();
     let client = Dealer::new(&format!(">tcp://localhost:{port}"), &options).unwrap();
@@ -71,7 +79,7 @@ fn an_address_is_known_again_however_it_was_written() {
         ("[::0001]", "[::1]"),
         ("127.0.0.1:0;127.0.0.1", "127.0.0.1"),
     ] {
-        let port = free_port(host.trim_matches(['[', ']']));
+        let port = free_port();
         let client = Dealer::new(&format!(">tcp://{written}:{port}"), &quick()).unwrap();
         // After the first attempt libzmq names it in its own way.
         next_event(&client.events(), EventKind::Retried);
@@ -143,7 +151,7 @@ fn messages_sent_while_addresses_are_tried_in_turn_all_arrive() {
     const COUNT: u32 = 50;
     let mut options = quick();
     options.set_linger_ms(0).unwrap();
-    let port = free_port("127.0.0.1");
+    let port = free_port();
     let client = Dealer::new(&format!(">tcp://localhost:{port}"), &options).unwrap();
     // At every moment of a turn: the first of them go while nothing is queued and the address changes.
     for number in 0..COUNT {
