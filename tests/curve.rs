@@ -8,6 +8,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Condvar, Mutex, Once};
 
 use common::{address, bytes, endpoint, next_event, role, soon, typed, Process, LIMIT, LIMIT_MS, TRANSPORTS};
+use dividere::connection::endpoint::Endpoint;
 use dividere::connection::events::{Event, EventKind};
 use dividere::connection::keys::{KeyPair, PublicKey, SecretKey};
 use dividere::connection::log::{set_log_callback, Level};
@@ -300,6 +301,27 @@ fn a_server_that_says_for_nobody_whom_it_lets_in_cannot_be_made() {
         let refused = Dealer::new(&endpoint(transport), &server(&pair(), &[])).err().unwrap();
         assert_eq!(refused.status(), Status::InvalidArgument);
         assert!(refused.text().contains("curve_allowed_key"), "{refused}");
+    }
+}
+
+#[test]
+fn keys_are_refused_where_nobody_would_check_them() {
+    let keys = pair();
+    let unsupported = |outcome: dividere::Result<()>| {
+        let refused = outcome.unwrap_err();
+        assert_eq!(refused.status(), Status::Unsupported, "{refused}");
+        assert!(refused.text().contains("inproc"), "{refused}");
+    };
+    let at = endpoint("inproc");
+    let free = Dealer::new(&at, &quick()).unwrap();
+    for options in [open_server(&keys), client(&pair(), keys.public)] {
+        unsupported(Dealer::new(&endpoint("inproc"), &options).map(drop));
+        unsupported(Dealer::new(&address(&free), &options).map(drop));
+        // Nor later on, and what was there before goes on.
+        let dealer = Dealer::new("@tcp://127.0.0.1:*", &options).unwrap();
+        unsupported(dealer.attach(&Endpoint::parse(&address(&free)).unwrap()));
+        unsupported(dealer.attach(&Endpoint::parse(&endpoint("inproc")).unwrap()));
+        assert_eq!(dealer.endpoints().len(), 1);
     }
 }
 

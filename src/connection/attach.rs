@@ -82,6 +82,7 @@ impl Socket {
         linux::require_spare_descriptors("binding")?;
         if let Transport::Inproc { .. } = endpoint.transport() {
             let address = endpoint.to_zmq();
+            self.refuse_keys(&address)?;
             if self.options().keep_latest() {
                 return Err(Error::new(
                     Status::Unsupported,
@@ -132,6 +133,7 @@ impl Socket {
         linux::require_spare_descriptors("connecting")?;
         if let Transport::Inproc { .. } = endpoint.transport() {
             let address = endpoint.to_zmq();
+            self.refuse_keys(&address)?;
             self.process().inproc.connect(self, &address)?;
             let candidates = vec![address.clone()];
             self.endpoints.add_connected(Connected {
@@ -167,6 +169,17 @@ impl Socket {
             self.endpoints.remove_connected(&endpoint.to_zmq());
         }
         connected
+    }
+
+    /// Over inproc nobody would check them: who set them relies on what is not there.
+    fn refuse_keys(&self, address: &str) -> Result<()> {
+        if self.options().uses_curve() {
+            return Err(Error::new(
+                Status::Unsupported,
+                format!("{address}: CURVE keys are not checked over inproc; leave them out, or use tcp or ipc"),
+            ));
+        }
+        Ok(())
     }
 
     /// For inproc, which has no family.

@@ -258,6 +258,11 @@ impl Options {
         self.full_queue = policy;
     }
 
+    /// Whether connections are encrypted and their peers known.
+    pub fn uses_curve(&self) -> bool {
+        self.curve_server_secret_key().is_some() || self.curve_server_public_key().is_some()
+    }
+
     /// The secret key, where this handle is a CURVE server.
     pub fn curve_server_secret_key(&self) -> Option<&[u8; KEY_BYTES]> {
         self.curve.server_secret.as_ref().map(SecretKey::as_bytes)

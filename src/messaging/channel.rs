@@ -1,5 +1,6 @@
 //! What all roles share, written once: over one socket, or over the several of a request.
 
+use std::borrow::Cow;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ pub trait Channel: Send + Sync {
     fn is_closed(&self) -> bool;
 
     /// The sockets underneath: one, but for a request.
-    fn sockets(&self) -> Vec<Arc<Socket>>;
+    fn sockets(&self) -> Cow<'_, [Arc<Socket>]>;
 
     fn events(&self) -> Arc<EventQueue>;
 
@@ -89,7 +90,7 @@ pub trait Channel: Send + Sync {
 
     fn statistics(&self) -> Result<Statistics> {
         let mut sum = Statistics::default();
-        for socket in self.sockets() {
+        for socket in self.sockets().iter() {
             sum.add(&socket.statistics()?);
         }
         Ok(sum)
@@ -113,7 +114,7 @@ pub trait Channel: Send + Sync {
 
     /// Waits until `peers` peers are connected; with 0 until each endpoint that this side connects to is.
     fn wait_connected(&self, peers: usize, deadline: Deadline) -> Result<()> {
-        match self.sockets().as_slice() {
+        match &*self.sockets() {
             [socket] => socket.wait_connected(peers, deadline),
             _ => Err(Error::new(Status::Closed, "the handle is closed")),
         }
@@ -121,7 +122,7 @@ pub trait Channel: Send + Sync {
 
     /// Binds or connects to one more endpoint.
     fn attach(&self, endpoint: &Endpoint) -> Result<()> {
-        match self.sockets().as_slice() {
+        match &*self.sockets() {
             [socket] => socket.attach_more(endpoint, self.default_side()),
             _ => Err(Error::new(
                 Status::Unsupported,
@@ -132,7 +133,7 @@ pub trait Channel: Send + Sync {
 
     /// Gives up one endpoint that it connects to. NOT_FOUND where it is not among them.
     fn detach(&self, endpoint: &Endpoint) -> Result<()> {
-        match self.sockets().as_slice() {
+        match &*self.sockets() {
             [socket] => socket.detach(endpoint),
             _ => Err(Error::new(
                 Status::Unsupported,
@@ -223,8 +224,8 @@ macro_rules! of_its_socket {
             self.socket.is_closed()
         }
 
-        fn sockets(&self) -> Vec<std::sync::Arc<$crate::connection::socket::Socket>> {
-            vec![std::sync::Arc::clone(&self.socket)]
+        fn sockets(&self) -> std::borrow::Cow<'_, [std::sync::Arc<$crate::connection::socket::Socket>]> {
+            std::slice::from_ref(&self.socket).into()
         }
 
         fn events(&self) -> std::sync::Arc<$crate::connection::events::EventQueue> {

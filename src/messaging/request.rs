@@ -1,5 +1,6 @@
 //! Asks, and gets an answer or an error in time. Connects to one endpoint or to several, and asks them in turn.
 
+use std::borrow::Cow;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -306,7 +307,7 @@ impl Channel for Request {
         self.closed.load(Ordering::Acquire)
     }
 
-    fn sockets(&self) -> Vec<Arc<Socket>> {
+    fn sockets(&self) -> Cow<'_, [Arc<Socket>]> {
         self.lanes.iter().map(|lane| Arc::clone(&lane.socket)).collect()
     }
 

@@ -2,6 +2,7 @@
 //! all handlers work.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -382,7 +383,7 @@ impl Channel for Worker {
         self.shared.is_closed()
     }
 
-    fn sockets(&self) -> Vec<Arc<Socket>> {
+    fn sockets(&self) -> Cow<'_, [Arc<Socket>]> {
         self.shared.links.iter().map(|link| Arc::clone(&link.socket)).collect()
     }
 

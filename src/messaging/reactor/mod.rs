@@ -120,7 +120,7 @@ impl Reactor {
     pub fn add(&self, channel: &Arc<dyn Channel>, tag: u64) -> Result<()> {
         self.check()?;
         let sockets = channel.sockets();
-        let (true, [socket]) = (channel.suits_a_reactor(), sockets.as_slice()) else {
+        let (true, [socket]) = (channel.suits_a_reactor(), &*sockets) else {
             return Err(Error::new(
                 Status::Unsupported,
                 format!("a {} cannot be added to a reactor", channel.role()),
