@@ -5,7 +5,10 @@ mod common;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{address, bytes, dealers, endpoint, role, soon, typed, Process, LIMIT};
-use dividere::{Channel, Dealer, Filter, Message, Options, Publisher, Request, Response, Result, Status, Subscriber};
+use dividere::{
+    Channel, Dealer, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response, Result, Status,
+    Subscriber,
+};
 
 /// Runs `child` in a forked process; panics here with what it returned as an error.
 fn in_child(child: impl FnOnce() -> std::result::Result<(), String>) {
@@ -158,6 +161,26 @@ fn dropping_an_inherited_handle_in_the_child_leaves_the_parents_alone() {
             }
         },
     );
+}
+
+/// A thread of the parent's is not there in the child, and what named it may name one of the child's own by then.
+#[test]
+fn handles_with_threads_are_dropped_in_a_child_that_has_threads_of_its_own() {
+    const TEST: &str = "handles_with_threads_are_dropped_in_a_child_that_has_threads_of_its_own";
+    in_process_of_its_own(TEST, || {
+        const AT: &str = "tcp://127.0.0.1:*";
+        let proxy = || Proxy::new(ProxyKind::RequestResponse, AT, AT, None, &Options::new()).unwrap();
+        let mut proxies: Option<Vec<Proxy>> = Some((0..8).map(|_| proxy()).collect());
+        in_child(|| {
+            new_handles_work()?;
+            drop(proxies.take());
+            // At the end of the child its own threads are waited for.
+            new_handles_work()
+        });
+        for proxy in proxies.unwrap() {
+            proxy.close().unwrap();
+        }
+    });
 }
 
 #[test]

@@ -5,13 +5,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint, Side, Transport};
 use crate::connection::errno;
 use crate::connection::inproc::c_string;
 use crate::connection::log::log_line;
+use crate::connection::lookups::AGAIN_AFTER;
 use crate::connection::peers::Link;
 use crate::connection::process::lock;
 use crate::connection::socket::{Entered, Socket};
@@ -49,13 +50,14 @@ struct Connected {
     address: String,
     candidates: Vec<String>,
     inproc: bool,
+    looked_up: Instant,
 }
 
 impl Connected {
-    /// The address that follows this one.
+    /// The address that follows this one; the first, where this is none of the name's any more.
     fn after(&self, address: &str) -> String {
-        let at = self.candidates.iter().position(|c| c == address).unwrap_or(0);
-        self.candidates[(at + 1) % self.candidates.len()].clone()
+        let at = self.candidates.iter().position(|c| c == address);
+        self.candidates[at.map_or(0, |at| (at + 1) % self.candidates.len())].clone()
     }
 }
 
@@ -141,6 +143,7 @@ impl Socket {
                 address,
                 candidates,
                 inproc: true,
+                looked_up: Instant::now(),
             });
             return Ok(());
         }
@@ -162,6 +165,7 @@ impl Socket {
             address: address.clone(),
             candidates,
             inproc: false,
+            looked_up: Instant::now(),
         });
         let connected = self.enter().and_then(|entered| connect_address(&entered, &address));
         if connected.is_err() {
@@ -317,6 +321,38 @@ impl Endpoints {
         let next = connected.after(address);
         connected.address = next.clone();
         Some(next)
+    }
+
+    /// What to look up again, of a connection to `address` that is down.
+    pub(crate) fn due_for_lookup(&self, address: &str, now: Instant) -> Option<Endpoint> {
+        let mut list = lock(&self.0);
+        let connected = list.connected.iter_mut().find(|c| c.address == address && !c.inproc)?;
+        if !resolve::is_looked_up(&connected.asked) || now.saturating_duration_since(connected.looked_up) < AGAIN_AFTER
+        {
+            return None;
+        }
+        connected.looked_up = now;
+        Some(connected.asked.clone())
+    }
+
+    /// Replaces the addresses of what was `asked` for. Returns the one in use, and whether there are others; None where
+    /// it was detached meanwhile.
+    pub(crate) fn set_candidates(&self, asked: &Endpoint, candidates: Vec<String>) -> Option<(String, bool)> {
+        let mut list = lock(&self.0);
+        let asked = asked.to_zmq();
+        let connected = list.connected.iter_mut().find(|c| c.asked.to_zmq() == asked)?;
+        connected.looked_up = Instant::now();
+        connected.candidates = candidates;
+        let address = connected.address.clone();
+        let has_others = connected.candidates.iter().any(|candidate| *candidate != address);
+        Some((address, has_others))
+    }
+
+    /// Whether the name that was asked for has left `address`.
+    pub(crate) fn was_left(&self, address: &str) -> bool {
+        let list = lock(&self.0);
+        let connected = list.connected.iter().find(|c| c.address == address && !c.inproc);
+        connected.is_some_and(|connected| !connected.candidates.iter().any(|candidate| candidate == address))
     }
 
     /// Whether somebody listens at the next address. Asked only of this host: elsewhere the answer takes too long.

@@ -3,13 +3,13 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{poll_readable, with_signals_blocked, EventFd};
 use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::own_thread::OwnThread;
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Socket};
 use crate::connection::stats::Statistics;
@@ -31,7 +31,7 @@ pub enum ProxyKind {
 /// side slows down the other, but for publications, which full subscribers lose, counted.
 pub struct Proxy {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<OwnThread>>,
 }
 
 /// A socket of a proxy that is being made: closed where that fails.
@@ -108,7 +108,7 @@ impl Proxy {
         }
         Ok(Proxy {
             shared,
-            thread: Mutex::new(Some(thread)),
+            thread: Mutex::new(Some(OwnThread::new(thread))),
         })
     }
 

@@ -46,6 +46,14 @@ pub fn candidates(endpoint: &Endpoint, ipv6: bool) -> Result<Vec<String>> {
         .collect())
 }
 
+/// Whether what the endpoint's host means can change: it is a name that the system is asked for.
+pub(crate) fn is_looked_up(endpoint: &Endpoint) -> bool {
+    match endpoint.transport() {
+        Transport::Tcp { host, .. } => !is_numeric(host) && !is_localhost(host),
+        _ => false,
+    }
+}
+
 /// Whether a host, as an endpoint writes it, is an address already.
 fn is_numeric(host: &str) -> bool {
     host.starts_with('[') || host.parse::<Ipv4Addr>().is_ok()
@@ -55,6 +63,10 @@ fn addresses(host: &str) -> std::io::Result<Vec<SocketAddr>> {
     if is_localhost(host) {
         let both = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
         return Ok(both.map(|address| SocketAddr::new(address, 0)).to_vec());
+    }
+    #[cfg(test)]
+    if let Some(found) = names::find(host) {
+        return Ok(found);
     }
     // The port is of no interest: it is not looked up.
     (host, 0).to_socket_addrs().map(Iterator::collect)
@@ -90,6 +102,39 @@ fn host_of(address: &SocketAddr) -> String {
 
 fn unreachable(endpoint: &Endpoint, reason: &str) -> Error {
     Error::new(Status::Unreachable, format!("'{endpoint}': {reason}"))
+}
+
+/// Names that mean what a test says.
+#[cfg(test)]
+pub(crate) mod names {
+    use super::*;
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    static NAMES: Mutex<Option<HashMap<String, (Vec<SocketAddr>, usize)>>> = Mutex::new(None);
+
+    fn with<T>(f: impl FnOnce(&mut HashMap<String, (Vec<SocketAddr>, usize)>) -> T) -> T {
+        f(NAMES.lock().expect("no panic").get_or_insert_default())
+    }
+
+    pub fn set(name: &str, addresses: &[&str]) {
+        let address = |text: &&str| SocketAddr::new(text.parse().expect("an address"), 0);
+        let addresses = addresses.iter().map(address).collect();
+        with(|names| names.entry(name.to_owned()).or_default().0 = addresses);
+    }
+
+    /// How often it was asked for.
+    pub fn asked(name: &str) -> usize {
+        with(|names| names.get(name).map_or(0, |entry| entry.1))
+    }
+
+    pub(super) fn find(name: &str) -> Option<Vec<SocketAddr>> {
+        with(|names| {
+            let entry = names.get_mut(name)?;
+            entry.1 += 1;
+            Some(entry.0.clone())
+        })
+    }
 }
 
 #[cfg(test)]

@@ -48,10 +48,11 @@ impl Socket {
 
     /// Disconnects and connects again, with the next address that the name has, unless that would lose something worth
     /// waiting for. A dealer, to which an address is more than a try once something is queued for it, moves only where
-    /// somebody listens. What is `forgotten` has nothing to lose. All under one lock: what is sent meanwhile is sent over the
+    /// somebody listens, or its name has left the address. What is `forgotten` has nothing to lose. All under one lock: what is sent meanwhile is sent over the
     /// old connection, which is seen here, or over the new one.
     fn begin_anew(&self, address: &str, link: &Link, now: Instant, forgotten: bool) {
-        if !forgotten && link.retried && self.kind() == Kind::Dealer && !self.endpoints.next_answers(address) {
+        let stays = || !self.endpoints.was_left(address) && !self.endpoints.next_answers(address);
+        if !forgotten && link.retried && self.kind() == Kind::Dealer && stays() {
             let again = now + self.pause_before_restart(address).max(READ_PAUSE);
             self.peers.with_link(address, |link| {
                 link.restarts += 1;

@@ -14,6 +14,7 @@ use crate::connection::events::{Event, EventKind};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{self, Epoll, EventFd};
 use crate::connection::log::log_line;
+use crate::connection::lookups::Lookups;
 use crate::connection::monitor::{handshake_failure, wrong_role, Monitor, RawEvent, RawKind};
 use crate::connection::options::ProcessOptions;
 use crate::connection::peers::Link;
@@ -54,12 +55,14 @@ pub(crate) struct Service {
     /// Linger times of sockets that libzmq still has.
     lingers: Mutex<HashMap<u64, Duration>>,
     pub allow_lists: AllowLists,
+    pub(super) lookups: Lookups,
 }
 
 #[derive(Default)]
 struct Inbox {
     arrivals: Vec<Arrival>,
     drains: Vec<(u64, Option<Sender<()>>)>,
+    looks: Vec<u64>,
     zap: Option<ZapHandler>,
     zap_running: bool,
     stop: bool,
@@ -83,6 +86,7 @@ impl Service {
             has_finished: Condvar::new(),
             lingers: Mutex::default(),
             allow_lists: AllowLists::default(),
+            lookups: Lookups::default(),
         })
     }
 
@@ -138,6 +142,12 @@ impl Service {
     /// Asks for a look at what a publisher was told.
     pub fn poke(&self, id: u64) {
         lock(&self.inbox).drains.push((id, None));
+        self.ring.ring();
+    }
+
+    /// Asks for a look at the links of a socket.
+    pub(super) fn look_at(&self, id: u64) {
+        lock(&self.inbox).looks.push(id);
         self.ring.ring();
     }
 
@@ -250,6 +260,8 @@ impl Loop {
                 }
                 let arrivals = std::mem::take(&mut inbox.arrivals);
                 drains.append(&mut inbox.drains);
+                let now = Instant::now();
+                self.looks.extend(inbox.looks.drain(..).map(|id| (id, now)));
                 let zap = inbox.zap.take();
                 drop(inbox);
                 if let Some(zap) = zap {
@@ -530,6 +542,7 @@ impl Entry {
                     link.look_at = link.has_alternatives.then_some(at);
                     link.retried = true;
                 });
+                socket.process().service.look_up_again(socket, &raw.remote, now);
                 let mut event = new_event(EventKind::Retried);
                 event.code = raw.value as i32;
                 event.text = format!("next attempt in {} ms", raw.value);

@@ -7,7 +7,6 @@ mod watching;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::connection::clock::Deadline;
@@ -15,6 +14,7 @@ use crate::connection::endpoint::Endpoint;
 use crate::connection::linux::with_signals_blocked;
 use crate::connection::log::log_line;
 use crate::connection::options::{Options, Role};
+use crate::connection::own_thread::OwnThread;
 use crate::connection::process::{generation, lock};
 use crate::error::{Error, Result, Status};
 use crate::proto::v1::{ListReply, ListRequest};
@@ -43,7 +43,7 @@ const KEEPER_LIMIT: Duration = Duration::from_secs(2);
 /// one request a second.
 pub struct RegistryClient {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<OwnThread>>,
 }
 
 /// Names what was registered, for `unregister`: the instance's number.
@@ -316,7 +316,7 @@ impl RegistryClient {
             self.shared.keeper_ended.store(true, Ordering::Release);
             Error::new(Status::Limit, format!("cannot start a registry client's thread: {e}"))
         })?;
-        *thread = Some(started);
+        *thread = Some(OwnThread::new(started));
         Ok(())
     }
 }

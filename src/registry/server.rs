@@ -6,7 +6,6 @@ mod desk;
 use std::os::fd::RawFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint, Port, Transport};
@@ -14,6 +13,7 @@ use crate::connection::keys::random_bytes;
 use crate::connection::linux::with_signals_blocked;
 use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::own_thread::OwnThread;
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
@@ -34,7 +34,7 @@ const LARGEST_REQUEST: i64 = 1024 * 1024;
 pub struct RegistryServer {
     socket: Arc<Socket>,
     publisher: Arc<Publisher>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<OwnThread>>,
 }
 
 impl RegistryServer {
@@ -97,7 +97,7 @@ impl RegistryServer {
         });
         let thread =
             spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;
-        *lock(&server.thread) = Some(thread);
+        *lock(&server.thread) = Some(OwnThread::new(thread));
         Ok(server)
     }
 

@@ -3,7 +3,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::schedule::{Counts, Job, Level, Limits, Schedule, Sign, Why};
@@ -14,6 +13,7 @@ use crate::connection::frame::Frame;
 use crate::connection::linux::{poll_readable, with_signals_blocked, EventFd};
 use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
+use crate::connection::own_thread::OwnThread;
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
 use crate::connection::socket::{Entered, Kind, Socket};
@@ -42,7 +42,7 @@ pub enum BrokerSide {
 /// by themselves.
 pub struct Broker {
     shared: Arc<Shared>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<OwnThread>>,
 }
 
 struct Shared {
@@ -103,7 +103,7 @@ impl Broker {
         });
         let thread =
             spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the broker's thread: {e}")))?;
-        *lock(&broker.thread) = Some(thread);
+        *lock(&broker.thread) = Some(OwnThread::new(thread));
         Ok(broker)
     }
 
