@@ -111,9 +111,12 @@ pub(crate) mod names {
     use std::collections::HashMap;
     use std::sync::Mutex;
 
-    static NAMES: Mutex<Option<HashMap<String, (Vec<SocketAddr>, usize)>>> = Mutex::new(None);
+    /// With how often each was asked for.
+    type Names = HashMap<String, (Vec<SocketAddr>, usize)>;
 
-    fn with<T>(f: impl FnOnce(&mut HashMap<String, (Vec<SocketAddr>, usize)>) -> T) -> T {
+    static NAMES: Mutex<Option<Names>> = Mutex::new(None);
+
+    fn with<T>(f: impl FnOnce(&mut Names) -> T) -> T {
         f(NAMES.lock().expect("no panic").get_or_insert_default())
     }
 
