@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use common::{address, bytes, dealers, endpoint, role, soon, typed, Process, LIMIT};
 use dividere::{
-    Channel, Dealer, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response, Result, Status,
-    Subscriber,
+    Broker, BrokerSide, Channel, Dealer, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response,
+    Result, Status, Subscriber, Worker,
 };
 
 /// Runs `child` in a forked process; panics here with what it returned as an error.
@@ -180,6 +180,45 @@ fn handles_with_threads_are_dropped_in_a_child_that_has_threads_of_its_own() {
         for proxy in proxies.unwrap() {
             proxy.close().unwrap();
         }
+    });
+}
+
+#[test]
+fn brokers_and_workers_stay_the_parents() {
+    in_process_of_its_own("brokers_and_workers_stay_the_parents", || {
+        let any_port = "tcp://127.0.0.1:*";
+        let broker = Broker::new(any_port, any_port, &Options::new()).unwrap();
+        let back = broker.last_endpoint(BrokerSide::Back).unwrap();
+        let front = broker.last_endpoint(BrokerSide::Front).unwrap();
+        let served = Worker::new(&back, &Options::new()).unwrap();
+        let request = Request::new(&front, &Options::new()).unwrap();
+        broker.wait_workers(1, soon()).unwrap();
+        request.send(&mut typed("a.A", b"1")).unwrap();
+        let mut question = Message::new();
+        served.recv(&mut question, soon()).unwrap();
+        let mut kept = Some((broker, served));
+        for _ in 0..3 {
+            in_child(|| {
+                let (broker, served) = kept.take().expect("the parent's");
+                forked("statistics", broker.statistics())?;
+                forked("wait_workers", broker.wait_workers(2, soon()))?;
+                forked("recv", served.recv(&mut Message::new(), soon()))?;
+                forked("wait", served.wait(soon()))?;
+                forked("stop", served.stop(soon()))?;
+                forked("reply", question.reply(&mut bytes(b"child")))?;
+                forked("close", served.close())?;
+                forked("close", broker.close())?;
+                drop((broker, served));
+                new_handles_work()
+            });
+        }
+        let (broker, served) = kept.as_ref().unwrap();
+        question.reply(&mut typed("a.A", b"parent")).unwrap();
+        let mut reply = Message::new();
+        request.recv(&mut reply, soon()).unwrap();
+        assert_eq!(reply.payload(), b"parent");
+        assert_eq!(broker.statistics().unwrap().served, 1);
+        served.stop(soon()).unwrap();
     });
 }
 

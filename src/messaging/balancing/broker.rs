@@ -135,6 +135,8 @@ impl Broker {
 
     /// Waits until `count` workers are there. That they stay is no promise.
     pub fn wait_workers(&self, count: u64, deadline: Deadline) -> Result<()> {
+        // Before any lock: in a child of the process somebody else may have had it at the fork.
+        self.shared.front.check()?;
         loop {
             let before = self.shared.workers_changed.now();
             if self.statistics()?.workers >= count {

@@ -282,6 +282,8 @@ impl Shared {
     // -- those that serve
 
     fn pop(&self, deadline: Deadline) -> Result<(Frame, Origin)> {
+        // Before any lock: in a child of the process somebody else may have had it at the fork.
+        self.check()?;
         loop {
             let before = self.changed.now();
             self.check()?;
@@ -422,6 +424,7 @@ impl Channel for Worker {
     }
 
     fn wait(&self, deadline: Deadline) -> Result<()> {
+        self.check()?;
         loop {
             let before = self.shared.changed.now();
             self.check()?;

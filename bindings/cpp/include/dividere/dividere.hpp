@@ -12,6 +12,7 @@
 #ifndef DIVIDERE_HPP
 #define DIVIDERE_HPP
 
+#include <dividere/broker.hpp>
 #include <dividere/dealer.hpp>
 #include <dividere/poll.hpp>
 #include <dividere/process.hpp>
@@ -22,5 +23,6 @@
 #include <dividere/request.hpp>
 #include <dividere/response.hpp>
 #include <dividere/subscriber.hpp>
+#include <dividere/worker.hpp>
 
 #endif

@@ -81,6 +81,15 @@ public:
     Options &curve_allowed_key(std::string_view key) { return set(DIVIDERE_OPTION_CURVE_ALLOWED_KEY, key); }
     Options &curve_allow_any(bool on) { return set(DIVIDERE_OPTION_CURVE_ALLOW_ANY, std::int64_t{on}); }
 
+    /// Of brokers and workers: how often they ask whether the other is there.
+    Options &worker_heartbeat(Timeout time) { return set(DIVIDERE_OPTION_WORKER_HEARTBEAT_MS, time); }
+    /// Of brokers: how long a worker that cannot answer while it works keeps a request; and what the queue holds.
+    Options &worker_busy_limit(Timeout time) { return set(DIVIDERE_OPTION_WORKER_BUSY_LIMIT_MS, time); }
+    Options &broker_queue_limit(std::int64_t requests) { return set(DIVIDERE_OPTION_BROKER_QUEUE_LIMIT, requests); }
+    Options &broker_queue_bytes(std::int64_t bytes) { return set(DIVIDERE_OPTION_BROKER_QUEUE_BYTES, bytes); }
+    /// Of workers: requests at once.
+    Options &worker_capacity(std::int64_t requests) { return set(DIVIDERE_OPTION_WORKER_CAPACITY, requests); }
+
     /// Of the process: for configure().
     Options &io_threads(std::int64_t threads) { return set(DIVIDERE_OPTION_IO_THREADS, threads); }
     Options &max_sockets(std::int64_t sockets) { return set(DIVIDERE_OPTION_MAX_SOCKETS, sockets); }

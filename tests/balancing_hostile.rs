@@ -1,0 +1,203 @@
+//! Whoever sends nonsense to a broker or a worker does no harm to others: random frames, forged signs of life, answers to
+//! requests that somebody else has.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{address, soon, typed, LIMIT, LIMIT_MS};
+use dividere::proto::Heartbeat;
+use dividere::{Broker, BrokerSide, Channel, Dealer, Message, Options, Request, Status, Worker};
+use prost::Message as _;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % limit
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let length = [0, 1, 1, 2, 8, 16, 40, 300][self.below(8) as usize];
+        (0..length).map(|_| self.below(256) as u8).collect()
+    }
+
+    /// Something that a broker or a worker could be sent, or nearly.
+    fn frames(&mut self) -> Vec<Vec<u8>> {
+        let heartbeat = Heartbeat {
+            id: "x".repeat(self.below(50) as usize),
+            ping: (self.below(2) == 0).then(|| self.below(1000)),
+            in_hand: (0..self.below(50)).map(|_| self.below(u64::MAX)).collect(),
+            capacity: (self.below(2) == 0).then(|| self.below(1 << 32) as u32),
+            leaving: (self.below(4) == 0).then_some(true),
+        };
+        let mut sign = dividere::envelope::encode("Heartbeat", &heartbeat.encode_to_vec()).unwrap();
+        if self.below(4) == 0 {
+            let at = self.below(sign.len() as u64) as usize;
+            sign[at] = self.below(256) as u8;
+        }
+        match self.below(6) {
+            0 => vec![vec![1 + self.below(3) as u8]],
+            1 => vec![vec![1 + self.below(2) as u8], sign],
+            2 => vec![sign],
+            3 => vec![self.bytes(), vec![], self.bytes()],
+            _ => (0..1 + self.below(5)).map(|_| self.bytes()).collect(),
+        }
+    }
+}
+
+fn send(dealer: &Dealer, frames: &[Vec<u8>]) {
+    let (payload, route) = frames.split_last().unwrap();
+    let route: Vec<&[u8]> = route.iter().map(Vec::as_slice).collect();
+    dealer.send_routed(&route, &mut common::bytes(payload)).unwrap();
+}
+
+fn options() -> Options {
+    let mut options = Options::new();
+    options.balancing_mut().set_heartbeat_ms(200).unwrap();
+    options
+}
+
+fn broker() -> Broker {
+    Broker::new("tcp://127.0.0.1:*", "tcp://127.0.0.1:*", &options()).unwrap()
+}
+
+fn at(broker: &Broker, side: BrokerSide) -> String {
+    broker.last_endpoint(side).unwrap()
+}
+
+fn echo(worker: &Worker) {
+    worker
+        .serve(Arc::new(|request, reply| {
+            let payload = request.payload().to_vec();
+            reply.prepare("a.Reply", payload.len())?.copy_from_slice(&payload);
+            Ok(())
+        }))
+        .unwrap();
+}
+
+/// Works, however many others are in the way: some requests go to those who say that they are workers.
+fn works(request: &Request) {
+    let mut reply = Message::new();
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let asked = request.call(&mut typed("a.A", b"honest"), &mut reply, 2000, 3);
+        if asked.is_ok() && reply.type_name() == Some("a.Reply") && reply.payload() == b"honest" {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{asked:?}");
+    }
+}
+
+#[test]
+fn a_broker_goes_on_whatever_its_clients_and_workers_send() {
+    let broker = broker();
+    let worker = Worker::new(&at(&broker, BrokerSide::Back), &options()).unwrap();
+    echo(&worker);
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let request = Request::new(&at(&broker, BrokerSide::Front), &Options::new()).unwrap();
+    for _ in 0..20 {
+        let side = [BrokerSide::Front, BrokerSide::Back];
+        let hostile = side.map(|side| Dealer::new(&at(&broker, side), &Options::new()).unwrap());
+        for _ in 0..300 {
+            for dealer in &hostile {
+                let frames = random.frames();
+                send(dealer, &frames);
+            }
+        }
+    }
+    works(&request);
+    let counts = broker.statistics().unwrap();
+    assert!(counts.queued <= 10_000 && counts.workers >= 1, "{counts:?}");
+    // All of them are gone in the end, and so is what they had.
+    let deadline = Instant::now() + LIMIT;
+    while broker.statistics().unwrap().workers > 1 {
+        assert!(Instant::now() < deadline, "{:?}", broker.statistics());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    works(&request);
+}
+
+#[test]
+fn nobody_answers_what_another_worker_has() {
+    let broker = broker();
+    let worker = Worker::new(&at(&broker, BrokerSide::Back), &options()).unwrap();
+    broker.wait_workers(1, soon()).unwrap();
+    let front = at(&broker, BrokerSide::Front);
+    std::thread::scope(|scope| {
+        let client = scope.spawn(|| {
+            let request = Request::new(&front, &Options::new()).unwrap();
+            let mut reply = Message::new();
+            request.call(&mut typed("a.A", b"x"), &mut reply, LIMIT_MS, 0).unwrap();
+            reply.payload().to_vec()
+        });
+        let mut taken = Message::new();
+        worker.recv(&mut taken, soon()).unwrap();
+        let number = taken.route()[0].bytes().to_vec();
+        assert_eq!(number.len(), 8);
+        // As another worker of ours, and as one of 2.2.0, with the very number, and with numbers near it.
+        for announcement in [vec![vec![1]], vec![vec![1], heartbeat()]] {
+            let thief = Dealer::new(&at(&broker, BrokerSide::Back), &Options::new()).unwrap();
+            send(&thief, &announcement);
+            let late = broker.statistics().unwrap().late;
+            for change in 0..=255u8 {
+                let mut forged = number.clone();
+                forged[7] ^= change;
+                send(&thief, &[forged, vec![], b"stolen".to_vec()]);
+            }
+            let deadline = Instant::now() + LIMIT;
+            while broker.statistics().unwrap().late < late + 256 {
+                assert!(Instant::now() < deadline, "{:?}", broker.statistics());
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        taken.reply(&mut typed("a.A", b"mine")).unwrap();
+        assert_eq!(client.join().unwrap(), b"mine");
+    });
+}
+
+fn heartbeat() -> Vec<u8> {
+    dividere::envelope::encode("Heartbeat", &Heartbeat::default().encode_to_vec()).unwrap()
+}
+
+#[test]
+fn a_worker_goes_on_whatever_its_broker_sends() {
+    let hostile = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let honest = broker();
+    let both = format!("{},{}", address(&hostile), at(&honest, BrokerSide::Back));
+    let worker = Worker::new(&both, &options()).unwrap();
+    hostile.wait_connected(1, soon()).unwrap();
+    honest.wait_workers(1, soon()).unwrap();
+    let mut random = Random(0xfeed_f00d_dead_beef);
+    let (mut own, mut received) = (Message::new(), Message::new());
+    for _ in 0..3000 {
+        let frames = random.frames();
+        send(&hostile, &frames);
+        // Its answers are not to fill up the queues.
+        while hostile.recv_bytes(&mut received, dividere::Deadline::Now).is_ok() {}
+    }
+    // It has taken in no more than it may; the honest broker's is behind that.
+    let request = Request::new(&at(&honest, BrokerSide::Front), &Options::new()).unwrap();
+    let asked = std::thread::spawn(move || {
+        let mut reply = Message::new();
+        let outcome = request.call(&mut typed("a.A", b"honest"), &mut reply, LIMIT_MS, 0);
+        outcome.map(|()| reply.payload().to_vec())
+    });
+    let mut waiting = 0;
+    loop {
+        match worker.recv(&mut own, soon()) {
+            Ok(()) if own.payload() == b"honest" => break own.reply(&mut typed("a.A", b"answer")).unwrap(),
+            Ok(()) => {}
+            Err(error) if error.status() == Status::Decode => {}
+            Err(error) => panic!("{error}"),
+        }
+        waiting += 1;
+        assert!(waiting < 200, "it keeps whatever it is sent");
+    }
+    assert_eq!(asked.join().unwrap().unwrap(), b"answer");
+    worker.close().unwrap();
+}
