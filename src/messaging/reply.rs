@@ -24,8 +24,8 @@ struct Slot {
     answered: AtomicBool,
     /// Nobody is left who could answer: the asker gets an error instead of waiting for ever.
     owes_an_answer: AtomicBool,
-    /// Called once it was answered, or given up.
-    done: Mutex<Option<Done>>,
+    /// Called once it was answered, or given up; none where nobody wants to know.
+    done: Option<Mutex<Option<Done>>>,
 }
 
 /// What is to be done once a request was answered, or given up.
@@ -34,20 +34,22 @@ pub(crate) type Done = Box<dyn FnOnce() + Send>;
 impl Origin {
     /// `route` goes in front of the reply as it is, delimiter included.
     pub fn new(socket: &Arc<Socket>, route: Vec<Frame>, owes_an_answer: bool) -> Origin {
-        Origin(Arc::new(Slot {
-            socket: Arc::clone(socket),
-            route,
-            answered: AtomicBool::new(false),
-            owes_an_answer: AtomicBool::new(owes_an_answer),
-            done: Mutex::new(None),
-        }))
+        Origin::made(socket, route, owes_an_answer, None)
     }
 
     /// As `new`, of a request whose receiver wants to know when it was answered, or given up. It owes an answer.
     pub fn followed(socket: &Arc<Socket>, route: Vec<Frame>, done: Done) -> Origin {
-        let origin = Origin::new(socket, route, true);
-        *lock(&origin.0.done) = Some(done);
-        origin
+        Origin::made(socket, route, true, Some(Mutex::new(Some(done))))
+    }
+
+    fn made(socket: &Arc<Socket>, route: Vec<Frame>, owes: bool, done: Option<Mutex<Option<Done>>>) -> Origin {
+        Origin(Arc::new(Slot {
+            socket: Arc::clone(socket),
+            route,
+            answered: AtomicBool::new(false),
+            owes_an_answer: AtomicBool::new(owes),
+            done,
+        }))
     }
 
     pub fn route(&self) -> &[Frame] {
@@ -121,11 +123,12 @@ impl Slot {
 
     /// The answer was sent, or there will be none.
     fn finish(&self) {
+        let Some(done) = &self.done else { return };
         if !self.socket.process().is_current() {
             // The parent's, and its locks are, too.
             return;
         }
-        let done = lock(&self.done).take();
+        let done = lock(done).take();
         if let Some(done) = done {
             done();
         }

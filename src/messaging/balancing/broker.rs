@@ -199,6 +199,7 @@ struct Loop {
     frames: Vec<Frame>,
     /// Connections to the back end at the last look.
     peers: usize,
+    arrivals: u64,
     /// Some worker may be gone: all are to be asked, not before.
     ask_all_at: Option<Instant>,
     asked_all: Option<Instant>,
@@ -222,6 +223,7 @@ impl Shared {
         let mut own = Loop {
             frames: Vec::new(),
             peers: 0,
+            arrivals: 0,
             ask_all_at: None,
             asked_all: None,
             comings: 0,
@@ -492,13 +494,15 @@ impl Shared {
 
     /// A connection that ended may be that of a worker. Asking finds out: what is sent to nobody comes back.
     fn look_at_peers(&self, own: &mut Loop, schedule: &mut Schedule<Request>) -> Result<usize> {
-        let peers = self.back.peers.count();
+        let (peers, arrivals) = (self.back.peers.count(), self.back.peers.arrivals());
+        // One that came hides one that went.
+        let went = arrivals - own.arrivals > (peers.saturating_sub(own.peers)) as u64;
         let now = Instant::now();
-        if peers < own.peers || schedule.take_ask_all() {
+        if peers < own.peers || went || schedule.take_ask_all() {
             let earliest = own.asked_all.map_or(now, |last| last + ASK_ALL_EVERY);
             own.ask_all_at.get_or_insert(earliest.max(now));
         }
-        own.peers = peers;
+        (own.peers, own.arrivals) = (peers, arrivals);
         if own.ask_all_at.is_none_or(|at| at > now) {
             return Ok(0);
         }

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::link::{Arrival, Link};
@@ -48,9 +48,11 @@ struct Shared {
     heartbeat: Duration,
     ring: Arc<EventFd>,
     inbox: Mutex<VecDeque<(Frame, Origin)>>,
+    /// There is one in the inbox; or the worker is closed.
+    arrived: Condvar,
     /// Readable while there is a request in the inbox, and when the worker is closed.
     shown: EventFd,
-    /// A request came, one was answered, a thread ended, or the worker leaves or is closed.
+    /// A request was answered, a thread ended, or a broker knows that the worker leaves.
     changed: Arc<Signal>,
     leaving: Arc<AtomicBool>,
     closed: AtomicBool,
@@ -107,6 +109,7 @@ impl Worker {
                 heartbeat,
                 ring,
                 inbox: Mutex::default(),
+                arrived: Condvar::new(),
                 shown: EventFd::new()?,
                 changed: Arc::new(Signal::default()),
                 leaving,
@@ -127,9 +130,19 @@ impl Worker {
         if self.shared.serving.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::State, "the worker has a handler already"));
         }
-        for _ in 0..self.shared.capacity {
+        for started in 0..self.shared.capacity {
             let (own, handler) = (Arc::clone(&self.shared), Arc::clone(&handler));
-            self.shared.start("dividere-serve", move || own.serve(&handler))?;
+            match self.shared.start("dividere-serve", move || own.serve(&handler)) {
+                Ok(()) => {}
+                Err(error) if started == 0 => {
+                    self.shared.serving.store(false, Ordering::Release);
+                    return Err(error);
+                }
+                Err(error) => {
+                    log_line!(Warning, "worker", "only {started} requests are served at once: {error}");
+                    break;
+                }
+            }
         }
         Ok(())
     }
@@ -215,8 +228,16 @@ impl Shared {
             Ok(()) => {}
         }
         // Nothing comes any more.
+        self.end();
+    }
+
+    /// Wakes everybody for good.
+    fn end(&self) {
         self.closed.store(true, Ordering::Release);
         self.shown.ring();
+        // Whoever looked before, and sleeps a moment later, has the lock in between.
+        drop(lock(&self.inbox));
+        self.arrived.notify_all();
         self.changed.notify();
     }
 
@@ -276,7 +297,7 @@ impl Shared {
         inbox.push_back((payload, origin));
         self.shown.ring();
         drop(inbox);
-        self.changed.notify();
+        self.arrived.notify_one();
     }
 
     // -- those that serve
@@ -284,27 +305,37 @@ impl Shared {
     fn pop(&self, deadline: Deadline) -> Result<(Frame, Origin)> {
         // Before any lock: in a child of the process somebody else may have had it at the fork.
         self.check()?;
+        let mut inbox = self.await_one(deadline)?;
+        let request = inbox.pop_front().ok_or_else(closed)?;
+        if inbox.is_empty() && !self.is_closed() {
+            self.shown.quiet();
+        }
+        Ok(request)
+    }
+
+    /// The inbox, with a request in it.
+    fn await_one(&self, deadline: Deadline) -> Result<MutexGuard<'_, VecDeque<(Frame, Origin)>>> {
+        let mut inbox = lock(&self.inbox);
         loop {
-            let before = self.changed.now();
-            self.check()?;
-            {
-                let mut inbox = lock(&self.inbox);
-                if let Some(request) = inbox.pop_front() {
-                    if inbox.is_empty() && !self.is_closed() {
-                        self.shown.quiet();
-                    }
-                    return Ok(request);
-                }
-            }
             if self.is_closed() {
                 return Err(closed());
             }
-            if let Deadline::Now = deadline {
-                return Err(Error::new(Status::WouldBlock, "there is no request"));
+            if !inbox.is_empty() {
+                return Ok(inbox);
             }
-            if !self.changed.wait(before, deadline) {
-                return Err(Error::new(Status::Timeout, "no request came in the time given"));
-            }
+            inbox = match deadline.remaining() {
+                None => self.arrived.wait(inbox).unwrap_or_else(|p| p.into_inner()),
+                Some(left) if left.is_zero() => {
+                    return Err(match deadline {
+                        Deadline::Now => Error::new(Status::WouldBlock, "there is no request"),
+                        _ => Error::new(Status::Timeout, "no request came in the time given"),
+                    })
+                }
+                Some(left) => {
+                    let waited = self.arrived.wait_timeout(inbox, left);
+                    waited.unwrap_or_else(|p| p.into_inner()).0
+                }
+            };
         }
     }
 
@@ -358,10 +389,8 @@ impl Channel for Worker {
         let outcomes: Vec<Result<()>> = sockets.collect();
         // CLOSED where somebody else was faster.
         outcomes.into_iter().collect::<Result<Vec<()>>>()?;
-        shared.closed.store(true, Ordering::Release);
+        shared.end();
         shared.ring.ring();
-        shared.shown.ring();
-        shared.changed.notify();
         // Not answered any more: their sockets are closed.
         let unanswered = std::mem::take(&mut *lock(&shared.inbox));
         drop(unanswered);
@@ -425,22 +454,10 @@ impl Channel for Worker {
 
     fn wait(&self, deadline: Deadline) -> Result<()> {
         self.check()?;
-        loop {
-            let before = self.shared.changed.now();
-            self.check()?;
-            if !lock(&self.shared.inbox).is_empty() {
-                return Ok(());
-            }
-            if self.shared.is_closed() {
-                return Err(closed());
-            }
-            if let Deadline::Now = deadline {
-                return Err(Error::new(Status::WouldBlock, "there is no request"));
-            }
-            if !self.shared.changed.wait(before, deadline) {
-                return Err(Error::new(Status::Timeout, "no request came in the time given"));
-            }
-        }
+        drop(self.shared.await_one(deadline)?);
+        // It may have been woken in place of one who takes it.
+        self.shared.arrived.notify_one();
+        Ok(())
     }
 
     fn fd(&self) -> Result<RawFd> {
