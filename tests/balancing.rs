@@ -12,14 +12,19 @@ use dividere::{
     Broker, BrokerSide, BrokerStatistics, Channel, Deadline, Dealer, Message, Options, Request, Status, Worker,
 };
 
-/// A quick pulse, so that the tests do not wait for seconds; slow enough for a machine that does other things.
-const HEARTBEAT_MS: i64 = 400;
+/// Where a test waits for what silence brings. Elsewhere nobody is given up for being slow on a busy machine.
+const HEARTBEAT_MS: i64 = 1000;
+const PATIENT_MS: i64 = 60_000;
 
 fn options(change: impl FnOnce(&mut Options)) -> Options {
     let mut options = Options::new();
-    options.balancing_mut().set_heartbeat_ms(HEARTBEAT_MS).unwrap();
+    options.balancing_mut().set_heartbeat_ms(PATIENT_MS).unwrap();
     change(&mut options);
     options
+}
+
+fn quick(options: &mut Options) {
+    options.balancing_mut().set_heartbeat_ms(HEARTBEAT_MS).unwrap();
 }
 
 fn broker(change: impl FnOnce(&mut Options)) -> Broker {
@@ -176,7 +181,7 @@ fn what_a_broker_keeps_is_bounded_in_bytes() {
 
 #[test]
 fn nobody_works_for_a_client_that_has_given_up() {
-    let broker = broker(|_| {});
+    let broker = broker(quick);
     let request = Request::new(&front(&broker), &Options::new()).unwrap();
     request.wait_connected(0, soon()).unwrap();
     let mut reply = Message::new();
@@ -191,12 +196,12 @@ fn nobody_works_for_a_client_that_has_given_up() {
 
 #[test]
 fn a_busy_worker_is_not_dead() {
-    let broker = broker(|_| {});
+    let broker = broker(quick);
     let worker = worker(&broker, 1);
     worker
         .serve(Arc::new(|request, reply| {
             // Longer than a silent worker would be waited for.
-            std::thread::sleep(Duration::from_millis(4 * HEARTBEAT_MS as u64));
+            std::thread::sleep(Duration::from_millis(5 * HEARTBEAT_MS as u64 / 2));
             let payload = request.payload().to_vec();
             reply.prepare("a.A", payload.len())?.copy_from_slice(&payload);
             Ok(())
@@ -355,7 +360,7 @@ fn a_worker_that_stops_finishes_what_it_has_and_nothing_is_lost() {
 
 #[test]
 fn what_a_closed_worker_had_goes_to_another_where_it_may_be_repeated_and_else_is_an_error() {
-    let broker = broker(|_| {});
+    let broker = broker(quick);
     let at = front(&broker);
     for may_be_repeated in [true, false] {
         let first = worker(&broker, 1);
@@ -482,7 +487,7 @@ fn a_client_that_reads_nothing_and_a_worker_that_takes_nothing_hold_nobody_up() 
 
 #[test]
 fn closing_inside_a_handler_works() {
-    let broker = broker(|_| {});
+    let broker = broker(quick);
     let worker = Arc::new(worker(&broker, 1));
     let own = Arc::downgrade(&worker);
     let (told, closed) = std::sync::mpsc::channel();

@@ -2,6 +2,7 @@
 //! wire, and looks after them. Its client is `Request`: with retries a call says that it may be repeated.
 
 mod broker;
+mod exchange;
 mod link;
 mod schedule;
 mod signs;

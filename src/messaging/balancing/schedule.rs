@@ -266,7 +266,7 @@ impl<B> Schedule<B> {
         &mut self,
         name: &[u8],
         tag: Option<u64>,
-        level_if_unknown: Level,
+        level_if_unknown: impl Fn() -> Level,
         answers: impl Fn(&B) -> bool,
         now: Instant,
     ) -> Option<Job<B>> {
@@ -278,7 +278,7 @@ impl<B> Schedule<B> {
                 return None;
             }
             // 2.2.0 does not announce itself again after it was given up.
-            (None, None) => self.join(name, level_if_unknown, now)?,
+            (None, None) => self.join(name, level_if_unknown(), now)?,
         };
         self.heard(slot, now);
         let tag = match tag {
@@ -304,6 +304,11 @@ impl<B> Schedule<B> {
             self.remove(slot, now);
         }
         Some(job)
+    }
+
+    /// A request in the hands of a worker.
+    pub fn assigned(&mut self, tag: u64) -> Option<&mut Job<B>> {
+        self.assigned.get_mut(&tag).map(|assigned| &mut assigned.job)
     }
 
     /// Of a request that was sent only so much is kept.

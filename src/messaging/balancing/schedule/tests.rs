@@ -56,7 +56,7 @@ fn next(schedule: &mut Schedule<u64>, now: Instant) -> Option<(String, u64, u64)
 }
 
 fn reply(schedule: &mut Schedule<u64>, name: &[u8], tag: u64, now: Instant) -> Option<u64> {
-    let answered = schedule.answered(name, Some(tag), Level::Ours, |_| false, now);
+    let answered = schedule.answered(name, Some(tag), || Level::Ours, |_| false, now);
     answered.map(|job| job.body)
 }
 
@@ -131,7 +131,9 @@ fn a_worker_that_answers_stays_and_one_that_works_silently_has_its_time() {
     let counts = schedule.counts();
     assert_eq!((counts.queued, counts.retried, counts.workers), (1, 1, 1), "{counts:?}");
     // Its answer comes late, and shows that it has time.
-    assert!(schedule.answered(b"old", None, Level::Bytes, |_| true, now).is_none());
+    assert!(schedule
+        .answered(b"old", None, || Level::Bytes, |_| true, now)
+        .is_none());
     assert_eq!(schedule.counts().late, 1);
     assert_eq!(next(&mut schedule, now).unwrap().0, "old");
 }
@@ -204,7 +206,7 @@ fn a_worker_of_2_2_0_that_says_it_has_time_without_having_answered_gets_another(
     assert_eq!(next(&mut schedule, begin), None);
     schedule.sign(b"w", &sign(Level::Typed, 1), begin + HEARTBEAT * 3 / 2);
     assert_eq!(next(&mut schedule, begin).unwrap().2, 1);
-    let job = schedule.answered(b"w", None, Level::Typed, |number| *number == 0, begin);
+    let job = schedule.answered(b"w", None, || Level::Typed, |number| *number == 0, begin);
     assert_eq!(job.unwrap().body, 0);
 }
 
@@ -357,7 +359,7 @@ fn every_request_ends_exactly_once_in_a_million_steps() {
                 }
                 let tag = in_hand.remove(random.below(in_hand.len() as u64) as usize);
                 let told = (*level == Level::Ours).then_some(tag);
-                if let Some(job) = schedule.answered(&[name], told, *level, |_| true, now) {
+                if let Some(job) = schedule.answered(&[name], told, || *level, |_| true, now) {
                     assert!(open.remove(&job.body), "{} ended twice", job.body);
                 }
             }
