@@ -101,9 +101,15 @@ fn work(back: &str, count: usize, capacity: usize) {
     until_the_end();
 }
 
-/// Sends back whatever is there. The broker's question, which begins with a byte, is one of that, and does no harm.
+/// Sends back whatever is there, but for the question of the broker, which begins with a frame of one byte.
 fn echo_all(worker: *mut c_void, message: &mut zmq_sys::zmq_msg_t) {
     while let Some(mut more) = recv(worker, message, zmq_sys::ZMQ_DONTWAIT as i32) {
+        if unsafe { zmq_sys::zmq_msg_size(message) } == 1 {
+            while more {
+                more = recv(worker, message, 0).expect("the rest");
+            }
+            continue;
+        }
         loop {
             let flags = if more { zmq_sys::ZMQ_SNDMORE as i32 } else { 0 };
             assert!(unsafe { zmq_sys::zmq_msg_send(message, worker, flags) } >= 0);
