@@ -364,7 +364,7 @@ impl Exchange<'_> {
                 }
             }
             ToWorker::Question { name, mut frames } => match back.send_reserved(&mut frames) {
-                Ok(()) => {}
+                Ok(()) => schedule.reached(&name),
                 Err(error) => match error.status() {
                     Status::Unreachable => schedule.unreachable(&name, now),
                     // It does not read; its silence will tell.

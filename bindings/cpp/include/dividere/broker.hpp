@@ -25,7 +25,8 @@ using BrokerStatistics = dividere_broker_statistics_t;
 /// Hands requests to workers from its making to its close, on a thread of its own. A request goes to the worker that
 /// has the least to do and has been idle for longest, waits where none is free, and is answered once. Its client is a
 /// Request: a call with retries may be repeated, and goes to another worker where the first one dies. The call fails
-/// with Busy where the queue is full, and with Unreachable where the worker is gone and the request may not be repeated.
+/// with Busy where the queue is full, and with Unreachable where the worker is gone and the request may not be
+/// repeated.
 class Broker {
 public:
     Broker(const Endpoints &front, const Endpoints &back, const Options &options = {})

@@ -11,8 +11,8 @@
 
 namespace dividere {
 
-/// A message that a handler is called with, or that it answers with. Borrowed: valid for the call, and to be used on its
-/// thread. `keep` makes a message of it that can be answered later, from any thread.
+/// A message that a handler is called with, or that it answers with. Borrowed: valid for the call, and to be used on
+/// its thread. `keep` makes a message of it that can be answered later, from any thread.
 class BorrowedMessage : public detail::MessageBase {
 public:
     explicit BorrowedMessage(dividere_message_t *message) noexcept : MessageBase(message) {}

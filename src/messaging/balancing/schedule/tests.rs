@@ -260,8 +260,16 @@ fn what_may_not_be_repeated_waits_for_its_worker_to_come_back() {
     let counts = schedule.counts();
     assert_eq!((counts.workers, counts.working, counts.queued), (0, 1, 1), "{counts:?}");
     assert_eq!(next(&mut schedule, begin), None);
+    // A question that arrives alone proves nothing, nor does an answer that may be of the time before.
+    schedule.reached(b"w");
+    assert_eq!(schedule.counts().workers, 0);
+    assert!(schedule.take_ask_all());
     assert_eq!(reply(&mut schedule, b"w", tag, begin + HEARTBEAT), Some(0));
+    assert_eq!(schedule.counts().workers, 0);
+    assert!(schedule.take_ask_all());
+    schedule.reached(b"w");
     assert_eq!(schedule.counts().workers, 1);
+    assert_eq!(next(&mut schedule, begin + HEARTBEAT).unwrap().2, 1);
 }
 
 #[test]
@@ -367,6 +375,8 @@ fn every_request_ends_exactly_once_in_a_million_steps() {
                 if random.below(4) == 0 {
                     world.remove(&name);
                     schedule.unreachable(&[name], now);
+                } else {
+                    schedule.reached(&[name]);
                 }
             }
             8 => {

@@ -80,10 +80,12 @@ impl<B> Schedule<B> {
     /// What may be repeated goes to another at once. For the rest it may still come back, and answer.
     pub(super) fn is_gone(&mut self, slot: usize, now: Instant) {
         let worker = &mut self.workers[slot];
-        worker.gone.get_or_insert(now);
+        if worker.gone.is_some() {
+            return;
+        }
+        worker.gone = Some(now);
+        let tags = worker.in_hand.clone();
         self.comings += 1;
-        let worker = &mut self.workers[slot];
-        let tags: Vec<u64> = worker.in_hand.clone();
         self.place(slot);
         for tag in tags {
             if self.assigned.get(&tag).is_some_and(|assigned| assigned.job.repeat) {
@@ -94,6 +96,18 @@ impl<B> Schedule<B> {
         let worker = &self.workers[slot];
         if worker.level == Level::Ours && worker.in_hand.is_empty() {
             self.remove(slot, now);
+        }
+    }
+
+    /// A question to it was sent. That it is back is known where it was heard of, too, since it was gone: alone, that may
+    /// be what it said before.
+    pub fn reached(&mut self, name: &[u8]) {
+        let Some(slot) = self.workers.find(name) else { return };
+        let worker = &mut self.workers[slot];
+        if worker.gone.is_some_and(|since| worker.seen > since) {
+            worker.gone = None;
+            self.comings += 1;
+            self.place(slot);
         }
     }
 
@@ -108,9 +122,8 @@ impl<B> Schedule<B> {
     pub(super) fn heard(&mut self, slot: usize, now: Instant) {
         let worker = &mut self.workers[slot];
         worker.seen = now;
-        let was_out = !worker.is_here() || worker.blocked;
-        (worker.gone, worker.overdue, worker.blocked) = (None, None, false);
-        if was_out {
+        self.ask_all |= worker.gone.is_some();
+        if worker.overdue.take().is_some() || std::mem::take(&mut worker.blocked) {
             self.comings += 1;
             self.place(slot);
         }
