@@ -14,6 +14,9 @@ use crate::messaging::channel::{of_its_socket, recv_frames_reserved, Channel};
 use crate::messaging::message::Message;
 use crate::messaging::reply::Origin;
 
+/// The router's name for the peer, the asker's number, the delimiter, the payload.
+const USUAL_FRAMES: usize = 4;
+
 /// One response. May be used from any thread. Dropping it closes it.
 ///
 /// Binds where an endpoint has a `*`, else connects. `recv` and `send` take turns (STATE otherwise); a message's own
@@ -70,16 +73,17 @@ impl Response {
             self.socket.counters.dropped_malformed();
             return None;
         };
-        let mut payload = frames.split_off(delimiter + 1);
+        let payload = match frames.len() == delimiter + 2 {
+            true => frames.pop(),
+            false => None,
+        };
+        frames.truncate(delimiter + 1);
         let origin = Origin::new(&self.socket, std::mem::take(frames), true);
-        match (payload.pop(), payload.is_empty()) {
-            (Some(payload), true) => Some((payload, origin)),
-            _ => {
-                self.socket.counters.dropped_malformed();
-                self.refuse(&origin, Status::Decode, "a request is one frame");
-                None
-            }
+        if payload.is_none() {
+            self.socket.counters.dropped_malformed();
+            self.refuse(&origin, Status::Decode, "a request is one frame");
         }
+        Some((payload?, origin))
     }
 
     fn refuse(&self, origin: &Origin, status: Status, text: &str) {
@@ -101,7 +105,7 @@ impl Channel for Response {
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check_order()?;
-        let mut frames = Vec::new();
+        let mut frames = Vec::with_capacity(USUAL_FRAMES);
         let mut patience = Patience::new(deadline);
         loop {
             self.socket.recv(&mut frames, deadline)?;
@@ -132,7 +136,7 @@ impl Channel for Response {
     }
 
     fn recv_reserved(&self, message: &mut Message) -> Result<bool> {
-        let mut frames = Vec::new();
+        let mut frames = Vec::with_capacity(USUAL_FRAMES);
         if !recv_frames_reserved(&self.socket, &mut frames)? {
             return Ok(false);
         }

@@ -155,14 +155,15 @@ impl Entered<'_> {
         }
     }
 
-    /// All frames or none: a peer that dies in between swallows those sent so far, so shares are sent and the
-    /// originals kept until the last one went.
+    /// All frames or none: a peer that dies in between swallows those sent so far, so of all but the last one shares are
+    /// sent, and the originals kept until the last one went.
     pub fn try_send(&mut self, frames: &mut [Frame]) -> Result<()> {
         if let [single] = frames {
             let size = single.len();
             return self.try_send_single(single, size);
         }
         const ATTEMPTS: usize = 3;
+        let size = frames.iter().map(Frame::len).sum();
         let mut attempt = 0;
         loop {
             match self.try_send_shares(frames) {
@@ -174,23 +175,21 @@ impl Entered<'_> {
                 Err((_, error)) => return Err(error),
             }
         }
-        let mut size = 0;
-        for frame in frames.iter_mut() {
-            size += frame.len();
-            *frame = Frame::new();
-        }
+        frames.iter_mut().for_each(|frame| *frame = Frame::new());
         self.socket.counters.sent(size);
         Ok(())
     }
 
     fn try_send_shares(&mut self, frames: &mut [Frame]) -> std::result::Result<(), (usize, Error)> {
-        let last = frames.len().saturating_sub(1);
-        for (i, frame) in frames.iter_mut().enumerate() {
+        let Some((last, others)) = frames.split_last_mut() else {
+            return Ok(());
+        };
+        for (i, frame) in others.iter_mut().enumerate() {
             let mut share = frame.share().map_err(|e| (i, e))?;
-            let flags = if i == last { 0 } else { zmq_sys::ZMQ_SNDMORE as i32 };
-            self.send_frame(&mut share, flags).map_err(|e| (i, e))?;
+            self.send_frame(&mut share, zmq_sys::ZMQ_SNDMORE as i32)
+                .map_err(|e| (i, e))?;
         }
-        Ok(())
+        self.send_frame(last, 0).map_err(|e| (others.len(), e))
     }
 
     /// What it takes to wake blocked publishers once their subscribers were heard.
