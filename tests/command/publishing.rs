@@ -89,18 +89,24 @@ fn bytes_go_bare_and_with_a_type_are_the_serialised_message() {
 fn what_is_no_message_is_refused_with_its_line() {
     let to = ">tcp://127.0.0.1:1";
     let example = example();
-    let quick = ["--subscribers", "0", "--linger", "0"];
-    let pub_with = |arguments: &[&str], input| run_with(&[&["pub", to], arguments, &quick[..]].concat(), input);
-    pub_with(&["example.Job", r#"{"nummer": 1}"#, &example], "").failed(1, "nummer");
-    pub_with(&["example.Job", "{", &example], "").failed(1, "no example.Job");
-    pub_with(&["example.Job", "{} {}", &example], "").failed(1, "trailing");
-    pub_with(&["example.Job", &example], "{}\n\n{]\n").failed(1, "line 3 of stdin");
-    pub_with(&["example.Jobs", "{}", &example], "").failed(4, "no message type example.Jobs in the files given");
-    pub_with(&["Job", "{}", &example], "").failed(4, "there is example.Job\n");
-    pub_with(&["example.Job", "{}"], "").failed(4, "--proto");
-    pub_with(&["--hex", "0"], "").failed(1, "two hexadecimal digits");
-    pub_with(&["example.Job", "{}", "--proto", "nowhere.proto"], "").failed(1, "nowhere.proto");
-    pub_with(&["example.Job", "{}", "--descriptor-set", "nowhere.bin"], "").failed(1, "nowhere.bin");
+    // Before anybody is waited for.
+    let refused = |arguments: &[&str]| run(&[&["pub", to], arguments, &["--timeout", "never"]].concat());
+    let by_line = ["pub", to, "example.Job", &example, "--subscribers", "0"];
+    run_with(&by_line, "{}\n\n{]\n").failed(1, "line 3 of stdin");
+    refused(&["example.Job", r#"{"nummer": 1}"#, &example]).failed(1, "nummer");
+    refused(&["example.Job", "{", &example]).failed(1, "no example.Job");
+    refused(&["example.Job", "{} {}", &example]).failed(1, "trailing");
+    refused(&["example.Jobs", "{}", &example]).failed(4, "no message type example.Jobs in the files given");
+    refused(&["Job", "{}", &example]).failed(4, "there is example.Job\n");
+    refused(&["example.Job", "{}"]).failed(4, "--proto");
+    refused(&["--hex", "0"]).failed(1, "two hexadecimal digits");
+    refused(&["two words", "--hex", "00"]).failed(2, "'two words'");
+    refused(&["example.Job", "{}", "--proto", "nowhere.proto"]).failed(1, "cannot read nowhere.proto");
+    let wrong = std::env::temp_dir().join(format!("wrong-{}.proto", std::process::id()));
+    std::fs::write(&wrong, "syntax = \"proto3\";\nmessage A {\n  Foo x = 1;\n}\n").unwrap();
+    refused(&["A", "{}", "--proto", &wrong.display().to_string()]).failed(1, ".proto:3:3: name 'Foo' is not defined");
+    std::fs::remove_file(&wrong).unwrap();
+    refused(&["example.Job", "{}", "--descriptor-set", "nowhere.bin"]).failed(1, "nowhere.bin");
 }
 
 #[test]

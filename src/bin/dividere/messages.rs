@@ -1,6 +1,7 @@
 //! What a command sends: one message from the command line, or one for each line of stdin.
 
 use clap::Args;
+use dividere::envelope::TypeName;
 use dividere::Message;
 
 use crate::failure::Failure;
@@ -48,8 +49,12 @@ pub struct Source {
 }
 
 enum Text {
+    /// Read already: what is wrong with it is told before anything is waited for.
     Argument(Option<Vec<u8>>),
-    Stdin { lines: Lines, number: u64 },
+    Stdin {
+        lines: Lines,
+        number: u64,
+    },
 }
 
 /// One message, to be sent as often as wanted.
@@ -67,22 +72,25 @@ impl Source {
             (None, Some(hex)) => (Form::Hex, Some(hex.as_str())),
             (None, None) => (Form::Json, args.json.as_deref()),
         };
-        if let (Form::Json, Some(name)) = (form, &args.type_name) {
-            types.find(name)?;
+        if let Some(name) = &args.type_name {
+            TypeName::new(name).map_err(|error| Failure::usage(format!("type name '{name}': {error}")))?;
+            if let Form::Json = form {
+                types.find(name)?;
+            }
         }
-        let text = match text {
-            Some(text) if text != STDIN => Text::Argument(Some(text.as_bytes().to_vec())),
-            _ => Text::Stdin {
+        let mut source = Source {
+            type_name: args.type_name.clone(),
+            form,
+            types,
+            text: Text::Stdin {
                 lines: Lines::of_stdin(stop),
                 number: 0,
             },
         };
-        Ok(Source {
-            type_name: args.type_name.clone(),
-            form,
-            types,
-            text,
-        })
+        if let Some(text) = text.filter(|text| *text != STDIN) {
+            source.text = Text::Argument(Some(source.read(text.as_bytes())?));
+        }
+        Ok(source)
     }
 
     /// Whether there may be more than one.
@@ -100,36 +108,40 @@ impl Source {
 
     /// The next message; none after the last, or when the command is to end. Empty lines are left out.
     pub fn next(&mut self) -> Result<Option<Outgoing>, Failure> {
-        let (text, line) = match &mut self.text {
-            Text::Argument(text) => match text.take() {
-                Some(text) => (text, None),
+        let payload = match &mut self.text {
+            Text::Argument(payload) => match payload.take() {
+                Some(payload) => payload,
                 None => return Ok(None),
             },
-            Text::Stdin { lines, number } => loop {
-                *number += 1;
-                match lines.next()? {
-                    Some([]) => {}
-                    Some(line) => break (line.to_vec(), Some(*number)),
-                    None => return Ok(None),
-                }
-            },
+            Text::Stdin { lines, number } => {
+                let line = loop {
+                    *number += 1;
+                    match lines.next()? {
+                        Some([]) => {}
+                        Some(line) => break line.to_vec(),
+                        None => return Ok(None),
+                    }
+                };
+                let number = *number;
+                self.read(&line).map_err(|failure| match failure {
+                    Failure::Failed(text) => Failure::failed(format!("line {number} of stdin: {text}")),
+                    failure => failure,
+                })?
+            }
         };
-        let payload = self.read(text).map_err(|failure| match (failure, line) {
-            (Failure::Failed(text), Some(line)) => Failure::failed(format!("line {line} of stdin: {text}")),
-            (failure, _) => failure,
-        })?;
         Ok(Some(Outgoing {
             type_name: self.type_name.clone(),
             payload,
         }))
     }
 
-    fn read(&self, text: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    /// The payload that a text stands for.
+    fn read(&self, text: &[u8]) -> Result<Vec<u8>, Failure> {
         match (self.form, &self.type_name) {
-            (Form::Json, Some(name)) => self.types.read_json(name, &text),
+            (Form::Json, Some(name)) => self.types.read_json(name, text),
             (Form::Json, None) => Err(Failure::usage("JSON needs the name of the message's type")),
-            (Form::Bytes, _) => Ok(text),
-            (Form::Hex, _) => from_hex(&text),
+            (Form::Bytes, _) => Ok(text.to_vec()),
+            (Form::Hex, _) => from_hex(text),
         }
     }
 }

@@ -105,7 +105,7 @@ impl Types {
         let known: Vec<String> = self
             .pool
             .all_messages()
-            .filter(|message| !message.is_map_entry() && message.package_name() != "google.protobuf")
+            .filter(|message| !message.is_map_entry() && !message.full_name().starts_with("google.protobuf."))
             .map(|message| message.full_name().to_owned())
             .collect();
         let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_lowercase();
@@ -145,6 +145,7 @@ fn add_protos(pool: &mut DescriptorPool, args: &TypeArgs) -> Result<(), Failure>
             folders.push(path.clone());
             find_protos(path, &mut files)?;
         } else {
+            path.metadata().map_err(|error| cannot_read(path, error))?;
             folders.push(folder_of(path));
             files.push(path.clone());
         }
@@ -167,16 +168,11 @@ fn add_protos(pool: &mut DescriptorPool, args: &TypeArgs) -> Result<(), Failure>
         } else {
             ""
         };
-        // Its Debug form shows the line at fault, its Display only what is wrong.
-        Failure::failed(format!("{}{hint}", describe(&error)))
+        // Its Debug form has the file and the line at fault, its Display only what is wrong.
+        Failure::failed(format!("{error:?}{hint}"))
     })?;
     pool.decode_file_descriptor_set(compiled.as_slice())
         .map_err(|error| Failure::failed(format!("the .proto files do not go together: {error}")))
-}
-
-fn describe(error: &protox::Error) -> String {
-    let file = error.file().map(|file| format!("{file}: ")).unwrap_or_default();
-    format!("{file}{error}")
 }
 
 fn folder_of(file: &Path) -> PathBuf {
