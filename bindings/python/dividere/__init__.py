@@ -11,7 +11,7 @@
 Programs that were written for dividere 2.2.0 run unchanged.
 """
 
-from dividere import MsgLib, connection, messaging
+from dividere import MsgLib, connection, messaging, registry, service
 from dividere._abi import FullQueue, MessageKind, ProxyKind, Status
 from dividere._connector import Event, EventKind, Statistics
 from dividere._process import has, shutdown, version
@@ -86,6 +86,8 @@ __all__ = [
     "curve_public",
     "has",
     "messaging",
+    "registry",
+    "service",
     "shutdown",
     "version",
 ]

@@ -167,7 +167,7 @@ class ProxySide(enum.IntEnum):
     CAPTURE = 3
 
 
-class Watch(enum.IntEnum):
+class WatchKind(enum.IntEnum):
     """enum dividere_watch"""
 
     PUT = 1

@@ -173,8 +173,7 @@ class _Dispatching:
         return True
 
     def _dispatch(self, one: Any, received: Any) -> None:
-        routed = isinstance(received, tuple)
-        message = received[1] if routed else received
+        message = received[1] if isinstance(received, tuple) else received
         name = f"handle{type(message).__name__}"
         handler = getattr(self, name, None)
         if handler is None:
@@ -183,13 +182,16 @@ class _Dispatching:
             return
         logger.debug("calling %s", name)
         try:
-            if routed:
-                handler(one, received[0], message)
-            else:
-                handler(one, message)
+            self._call(handler, one, received)
         except Exception as error:
             logger.exception("%s.%s failed", type(self).__name__, name)
             self._refuse(one, f"{type(error).__name__}: {error}")
+
+    def _call(self, handler: Any, one: Any, received: Any) -> None:
+        if isinstance(received, tuple):
+            handler(one, received[0], received[1])
+        else:
+            handler(one, received)
 
     @staticmethod
     def _refuse(one: Any, text: str, status: int = 502) -> None:

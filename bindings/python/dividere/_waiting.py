@@ -73,15 +73,18 @@ def interruptible(call: Callable[[int], int], ms: int) -> int:
     return status
 
 
-def aside(call: Callable[[int], int], ms: int) -> tuple[int, str]:
-    """Status and text of `call(ms)`, which cannot be interrupted: on the main thread it is made by another one."""
+def aside(call: Callable[[int], int], ms: int, slice_ms: int = _SLICE_MS) -> tuple[int, str]:
+    """Status and text of `call(ms)`, which cannot be interrupted: on the main thread it is made by another one, in
+    slices, so that it ends soon after it was given up."""
     if threading.current_thread() is not threading.main_thread() or ms == 0:
         status = call(ms)
         return status, last_error() if status else ""
-    status = call(0)
-    if status not in (WOULD_BLOCK, TIMEOUT):
-        return status, last_error() if status else ""
-    wait = _Wait(call, ms)
+    if slice_ms == _SLICE_MS:
+        # What asks nobody may be over already.
+        status = call(0)
+        if status not in (WOULD_BLOCK, TIMEOUT):
+            return status, last_error() if status else ""
+    wait = _Wait(call, ms, slice_ms)
     try:
         wait.done.wait()
     finally:
@@ -94,20 +97,22 @@ def aside(call: Callable[[int], int], ms: int) -> tuple[int, str]:
 class _Wait:
     """A wait on a thread of its own. Until it is given up, or over."""
 
-    def __init__(self, call: Callable[[int], int], ms: int) -> None:
+    def __init__(self, call: Callable[[int], int], ms: int, slice_ms: int) -> None:
         self.given_up = False
         self.done = threading.Event()
         self.status = 0
         self.text = ""
         self.failure: BaseException | None = None
-        threading.Thread(target=self._run, args=(call, ms), name="dividere-wait", daemon=True).start()
+        threading.Thread(
+            target=self._run, args=(call, ms, slice_ms), name="dividere-wait", daemon=True
+        ).start()
 
-    def _run(self, call: Callable[[int], int], ms: int) -> None:
+    def _run(self, call: Callable[[int], int], ms: int, longest_ms: int) -> None:
         remaining = Remaining(ms)
         try:
             while not self.given_up:
                 left = remaining.ms()
-                slice_ms = _SLICE_MS if left < 0 else min(left, _SLICE_MS)
+                slice_ms = longest_ms if left < 0 else min(left, longest_ms)
                 self.status = call(slice_ms)
                 over = left >= 0 and left <= slice_ms
                 if self.status not in (TIMEOUT, WOULD_BLOCK, CANCELLED) or over:
@@ -121,10 +126,10 @@ class _Wait:
             self.done.set()
 
 
-def check_aside(call: Callable[[int], int], ms: int) -> None:
+def check_aside(call: Callable[[int], int], ms: int, slice_ms: int = _SLICE_MS) -> None:
     """Makes the wait and raises what came of it."""
     from dividere.errors import error_of
 
-    status, text = aside(call, ms)
+    status, text = aside(call, ms, slice_ms)
     if status:
         raise error_of(status, text)

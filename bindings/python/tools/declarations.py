@@ -31,6 +31,7 @@ ENUM_NAMES = {
     "dividere_message": "MessageKind",
     "dividere_option": "OptionKey",
     "dividere_proxy": "ProxyKind",
+    "dividere_watch": "WatchKind",
 }
 
 

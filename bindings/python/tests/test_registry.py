@@ -1,0 +1,118 @@
+"""The registry, its clients and services, as programs of 2.2.0 use them."""
+
+import threading
+
+import clientMsgs_pb2 as clientMsgs
+import dividere
+import pytest
+from conftest import LIMIT
+from dividere import connection, messaging, registry, service
+
+Msg01 = clientMsgs.Msg01
+ServiceRegistry = registry.ServiceRegistry
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A registry at free ports, which is also where services of this process register."""
+    for _ in range(20):
+        monkeypatch.setattr(ServiceRegistry.Server, "port", connection.PortManager.acquire())
+        monkeypatch.setattr(ServiceRegistry.Server, "subPort", connection.PortManager.acquire())
+        try:
+            made = ServiceRegistry.Server()
+        except dividere.AddressInUse:
+            continue
+        yield made
+        made.stop()
+        return
+    pytest.fail("no port is free")
+
+
+def test_services_are_registered_found_and_taken_out(server):
+    client = ServiceRegistry.Client("127.0.0.1", server.port)
+    client.registerService("acme.Clock", 5432, b"about it", timeout=LIMIT)
+    found = client.lookupService("acme.Clock", timeout=LIMIT)
+    assert (found.name, found.port) == ("acme.Clock", 5432) and found == ("acme.Clock", found.server, 5432)
+    assert client.lookupService("acme.Nothing", timeout=LIMIT) == ("acme.Nothing", "unavailable", 0)
+    (instance,) = client.lookup_all("acme.Clock", timeout=LIMIT)
+    assert instance.metadata == b"about it" and instance.endpoint.endswith(":5432") and instance.lease > 0
+    assert [one.name for one in client.list("acme.", timeout=LIMIT)] == ["acme.Clock"]
+    assert server.serviceMap == {"acme.Clock": (found.server, 5432)}
+    client.unregisterService("acme.Clock", 5432)
+    assert client.lookupService("acme.Clock", timeout=LIMIT).server == "unavailable"
+    server.stop()
+    server.stop()
+
+
+def test_what_was_registered_stays_when_the_client_object_goes(server):
+    ServiceRegistry.Client("localhost", server.port).registerService("acme.Stays", 1, timeout=LIMIT)
+    assert (
+        ServiceRegistry.Client("localhost", server.port).lookupService("acme.Stays", timeout=LIMIT).port == 1
+    )
+
+
+def test_a_watch_tells_every_change(server):
+    client = ServiceRegistry.Client("127.0.0.1", server.port)
+    with client.watch("acme.", is_prefix=True, timeout=LIMIT) as watch:
+        assert watch.recv(timeout=LIMIT)[0] == registry.WatchKind.COMPLETE
+        client.registerService("acme.New", 7, timeout=LIMIT)
+        kind, instance = watch.recv(timeout=LIMIT)
+        assert (kind, instance.name, instance.port) == (registry.WatchKind.PUT, "acme.New", 7)
+        client.unregisterService("acme.New", 7)
+        kind, instance = watch.recv(timeout=LIMIT)
+        assert (kind, instance.name) == (registry.WatchKind.DELETE, "acme.New")
+        with pytest.raises(TimeoutError):
+            watch.recv(timeout=0.02)
+
+
+class Reverse(service.Service):
+    def handleMsg01(self, msg):
+        if not msg.field1:
+            raise ValueError("nothing to turn around")
+        self.send(Msg01(field1=msg.field1[::-1]))
+
+
+def test_a_service_registers_and_answers(server):
+    with Reverse() as reverse:
+        assert reverse.name_ == f"{__name__}.Reverse" and 5100 < reverse.port_ <= 6000
+        found = ServiceRegistry.Client("localhost", server.port).lookupService(reverse.name_, timeout=LIMIT)
+        assert found.port == reverse.port_
+        request = messaging.Request([f"tcp://{found.server}:{found.port}"])
+        assert request.call(Msg01(field1="abc"), timeout=LIMIT).field1 == "cba"
+        with pytest.raises(dividere.RemoteError, match="nothing to turn around"):
+            request.call(Msg01(), timeout=LIMIT)
+        assert request.call(Msg01(field1="ab"), timeout=LIMIT).field1 == "ba"
+        # A second one of the same class takes the next port.
+        with Reverse() as second:
+            assert second.port_ != reverse.port_
+    client = ServiceRegistry.Client("localhost", server.port)
+    assert client.lookupService(reverse.name_, timeout=LIMIT).server == "unavailable"
+    assert not [thread for thread in threading.enumerate() if thread is reverse.tid_]
+
+
+OLD = """
+import sys, time
+from dividere import messaging, registry
+import clientMsgs_pb2
+port = int(sys.argv[1])
+client = registry.ServiceRegistry.Client("localhost", port)
+client.getLocalIp = lambda: "127.0.0.1"
+client.registerService("old.Service", 4321)
+found = client.lookupService("new.Service")
+print(found.server, found.port, flush=True)
+sys.stdin.readline()
+client.unregisterService("old.Service", 4321)
+print("unregistered", flush=True)
+import os; os._exit(0)
+"""
+
+
+def test_a_program_of_2_2_0_registers_and_looks_up_here(server, run, python22):
+    client = ServiceRegistry.Client("localhost", server.port)
+    client.registerService("new.Service", 1234, timeout=LIMIT)
+    old = run(OLD, server.port, python=python22)
+    assert old.line().split()[1] == "1234"
+    assert client.lookupService("old.Service", timeout=LIMIT).port == 4321
+    old.tell("go on")
+    assert old.line() == "unregistered"
+    assert client.lookupService("old.Service", timeout=LIMIT).server == "unavailable"
