@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import select
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -18,6 +19,10 @@ logger = _logging.messaging
 
 # Messages from one object before the next one's turn.
 TURN = 32
+# After `stop` a reactor handles what still arrives, until nothing has come for this long: what was sent before the
+# call is on its way then. And no longer than the limit.
+GRACE_SECONDS = 0.25
+GRACE_LIMIT_SECONDS = 2
 # How often a reactor looks that has an `idle` of its own, or an object without a descriptor.
 IDLE_SECONDS = 0.01
 # How long `stop` of an MpMsgReactor waits between two looks whether the process is still there.
@@ -29,6 +34,7 @@ class Watcher:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
+        self._lock = threading.Lock()
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)
@@ -37,15 +43,14 @@ class Watcher:
         self._watched: dict[int, Any] = {}
 
     def wake(self) -> None:
-        """Ends the sleep, or the next one."""
-        try:
-            os.write(self._write, b"x")
-        except BlockingIOError:
-            # It is woken already.
-            pass
-        except OSError:
+        """Ends the sleep, or the next one; after the end it does nothing."""
+        with self._lock:
             if self._write >= 0:
-                raise
+                try:
+                    os.write(self._write, b"x")
+                except BlockingIOError:
+                    # It is woken already.
+                    pass
 
     def sleep(self, objects: list[Any], seconds: float | None) -> None:
         """Sleeps until one of these objects may have something, or for so long."""
@@ -91,10 +96,12 @@ class Watcher:
             pass
 
     def close(self) -> None:
-        """Ends it. To wake it does nothing from now on."""
-        write, self._write = self._write, -1
-        for fd in (self._read, write):
-            os.close(fd)
+        """Ends it."""
+        with self._lock:
+            # Whoever wakes must not write to a number that is somebody else's by then.
+            write, self._write = self._write, -1
+            os.close(write)
+        os.close(self._read)
         self._epoll.close()
         self._watched.clear()
 
@@ -130,9 +137,12 @@ class _Dispatching:
         self.done_ = True
 
     done_: bool
+    # When it was told to end after what is on its way.
+    _ending_since: float | None = None
 
     def _serve(self, objects: Callable[[], list[Any]], watcher: Watcher) -> None:
         has_idle = type(self).idle is not _Dispatching.idle
+        last_message = time.monotonic()
         while not self.done_:
             current = objects()
             busy = False
@@ -144,8 +154,18 @@ class _Dispatching:
                 self.idle()
             except Exception:
                 logger.exception("idle of %r failed", self)
+            now = time.monotonic()
+            if busy:
+                last_message = now
+            seconds = IDLE_SECONDS if has_idle else None
+            if self._ending_since is not None:
+                quiet_at = max(last_message, self._ending_since) + GRACE_SECONDS
+                left = min(quiet_at, self._ending_since + GRACE_LIMIT_SECONDS) - now
+                if left <= 0:
+                    return
+                seconds = left
             if not busy and not self.done_:
-                watcher.sleep(current, IDLE_SECONDS if has_idle else None)
+                watcher.sleep(current, seconds)
 
     def _take_turn(self, one: Any) -> bool:
         """Handles what one object has, up to a limit; whether it had anything."""
@@ -235,16 +255,21 @@ class MtMsgReactor(_Dispatching):
         self.objList_ = None
 
     def stop(self) -> None:
-        """Ends the thread after the handler that is under way, and waits for that; in a handler it does not wait."""
-        self.done_ = True
-        if threading.current_thread() is not self.tid_:
-            self.tid_.join()
+        """Ends the thread after what was sent before and is on its way, and waits for that: a quarter of a second, if
+        nothing more comes. In a handler, and with `done_ = True`, it ends right after the handler."""
+        if threading.current_thread() is self.tid_:
+            self.done_ = True
+            return
+        self._ending_since = time.monotonic()
+        self._watcher.wake()
+        self.tid_.join()
 
     def msgHandler(self) -> None:
         """What the thread does."""
         try:
             self._serve(lambda: list(self.objList_ or ()), self._watcher)
         finally:
+            self._done = True
             self._watcher.close()
 
     def __enter__(self) -> MtMsgReactor:

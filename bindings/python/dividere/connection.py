@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Union
 
 from dividere import _abi, _logging, _slots
-from dividere._abi import ProxyKind, ProxySide, Status
+from dividere._abi import ProxyKind, Status
 from dividere._connector import (
     Event,
     EventKind,
@@ -27,13 +27,9 @@ from dividere._connector import (
     Sender,
     Statistics,
     bytes_of,
-    endpoints_of,
-    event_of,
-    statistics_of,
-    text_of,
 )
 from dividere._library import bare, lib, quick
-from dividere._socket import DEALER, PUB, REP, REQ, ROUTER, SUB, Poller, SocketView
+from dividere._socket import DEALER, PUB, REP, REQ, SUB, Poller, SocketView
 from dividere._types import MessageType, type_name
 from dividere._waiting import (
     CANCELLED,
@@ -45,7 +41,7 @@ from dividere._waiting import (
     milliseconds,
 )
 from dividere.errors import Closed, StateError, TimedOut, check, error_of
-from dividere.options import Options, pointer_of
+from dividere.options import Options
 
 logger = _logging.connection
 
@@ -446,123 +442,6 @@ def _set_bytes(message: int, data: bytes) -> None:
     check(quick.message_set_bytes(message, data, len(data)))
 
 
-class _ProxySocket:
-    """One side of a proxy, as a socket of pyzmq: what can be asked of it."""
-
-    def __init__(self, proxy: Proxy, side: ProxySide) -> None:
-        self._proxy = proxy._id
-        self._side = side
-
-    @property
-    def last_endpoint(self) -> bytes:
-        """Where this side is bound."""
-        return text_of(partial(quick.proxy_last_endpoint, self._proxy, self._side)).encode()
-
-    LAST_ENDPOINT = last_endpoint
-
-    def getsockopt(self, option: int) -> Any:
-        """LAST_ENDPOINT, and the socket's type."""
-        from dividere._socket import LAST_ENDPOINT, TYPE
-        from dividere.errors import Unsupported
-
-        if option == LAST_ENDPOINT:
-            return self.last_endpoint
-        if option == TYPE:
-            return ROUTER if self._side == ProxySide.FRONT else DEALER
-        raise Unsupported(f"the socket option {option} of a proxy cannot be read")
-
-    def getsockopt_string(self, option: int, encoding: str = "utf-8") -> str:
-        """An option that is bytes, as text."""
-        value: bytes = self.getsockopt(option)
-        return value.decode(encoding)
-
-    def statistics(self) -> Statistics:
-        """What this side counted so far."""
-        counted = _abi.Statistics()
-        check(quick.proxy_statistics(self._proxy, self._side, byref(counted)))
-        return statistics_of(counted)
-
-    def recv_event(self, timeout: float | None = None) -> Event:
-        """Takes the oldest event of this side's connections, or waits for one."""
-        event = _abi.Event()
-        check_aside(
-            partial(lib.proxy_event_recv, self._proxy, self._side, byref(event)), milliseconds(timeout)
-        )
-        return event_of(event)
-
-
-class Proxy(Connector):
-    """Passes requests from a front end to responses and dealers at a back end, and their replies; or, with the kind
-    `ProxyKind.PUBLISH_SUBSCRIBE`, what is published. Each end is a port, which it binds to at every address, or an
-    endpoint (">" in front connects). It runs from its making until `stop`, on a thread of the library."""
-
-    def __init__(
-        self,
-        fePort: int | str,
-        bePort: int | str,
-        *,
-        kind: ProxyKind = ProxyKind.REQUEST_RESPONSE,
-        capture: str | None = None,
-        options: Options | None = None,
-    ) -> None:
-        super().__init__()
-        self.done_ = False
-        self.mtid_ = None
-        self.tid1_ = None
-        self._options = options
-        _logging.adjust()
-        handle = c_uint64()
-        front, back = (_at_port(end) for end in (fePort, bePort))
-        watched = capture.encode() if capture is not None else None
-        check(lib.proxy_new(kind, front, back, watched, pointer_of(options), byref(handle)))
-        self._id = handle.value
-        self.socket_ = _ProxySocket(self, ProxySide.FRONT)  # type: ignore[assignment]
-        self.backend = _ProxySocket(self, ProxySide.BACK)
-
-    def stop(self) -> None:
-        """Stops it. Its addresses are free again when this returns."""
-        self.done_ = True
-        self.close()
-
-    def close(self) -> None:
-        """The same as `stop`."""
-        handle, self._id = self._id, 0
-        if handle:
-            lib.proxy_close(handle)
-
-    def run(self) -> None:
-        """Waits until it is stopped: the library runs it."""
-        while not self.done_ and self._id:
-            threading.Event().wait(0.1)
-
-    @property
-    def last_endpoint(self) -> str:
-        """Where its front end is bound."""
-        assert self.socket_ is not None
-        return self.socket_.last_endpoint.decode()
-
-    @property
-    def endpoints(self) -> list[str]:
-        """Where its two ends are bound."""
-        return [self.last_endpoint, self.backend.last_endpoint.decode()]
-
-    def statistics(self) -> Statistics:
-        """What its front end counted; `backend.statistics()` has the other end."""
-        assert self.socket_ is not None
-        return self.socket_.statistics()  # type: ignore[attr-defined, no-any-return]
-
-    def __del__(self) -> None:
-        handle, self._id = self._id, 0
-        if handle and lib is not None:
-            lib.proxy_close(handle)
-
-
-def _at_port(end: int | str) -> bytes:
-    if isinstance(end, int):
-        return f"tcp://*:{end or '*'}".encode()
-    return endpoints_of(end)
-
-
 def poll(*receivers: Any, timeout: float | None = None) -> Iterator[Any]:
     """Waits until there is a message at one of several connections, and gives those where there is."""
     handles = {
@@ -584,11 +463,19 @@ def _poll(items: Any, ms: int) -> int:
     return status
 
 
+from dividere._byte_balancing import LoadBalancingPattern  # noqa: E402 - they use the classes above
+from dividere._proxy import Proxy  # noqa: E402
+
+for _kind in (LoadBalancingPattern, Proxy):
+    # Where programs know them.
+    _kind.__module__ = __name__
+
 __all__ = [
     "Connector",
     "Dealer",
     "Event",
     "EventKind",
+    "LoadBalancingPattern",
     "Options",
     "PortManager",
     "Proxy",

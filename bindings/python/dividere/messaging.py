@@ -492,8 +492,15 @@ from dividere._reactor import (  # noqa: E402 - they use the classes above
     MtMsgReactor,
 )
 
+from dividere._message_balancing import LoadBalancingPattern  # noqa: E402 isort: skip - after the reactors
+
+for _kind in (LoadBalancingPattern, MpMsgReactor, MsgReactor, MtMsgReactor):
+    # Where programs know them.
+    _kind.__module__ = __name__
+
 __all__ = [
     "Dealer",
+    "LoadBalancingPattern",
     "MessageType",
     "MpMsgReactor",
     "MsgLib",

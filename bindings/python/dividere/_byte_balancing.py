@@ -1,0 +1,122 @@
+"""Load balancing of bytes, for `dividere.connection`."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from dividere import _balancing
+from dividere._socket import ROUTER
+from dividere.connection import Bytes, Dealer, Request, logger
+from dividere.errors import InvalidArgument, TimedOut
+from dividere.options import Options
+
+
+class LoadBalancingPattern:
+    """Load balancing of bytes: clients ask a broker, which hands each request to a worker that is there."""
+
+    class Broker(_balancing.Broker):
+        """Binds to two ports at every address, or to two endpoints: for clients, and for workers. The types of the
+        sockets, which dividere 2.2.0 takes as constants of pyzmq, have to be ROUTER."""
+
+        ServerRegisterMsg = b"\x01"
+        HeartbeatMsg = b"\x02"
+        HeartbeatRate = _balancing.HEARTBEAT_RATE
+
+        def __init__(
+            self,
+            feSockType: int,
+            feSockPort: int | str,
+            beSockType: int,
+            beSockPort: int | str,
+            *,
+            options: Options | None = None,
+        ) -> None:
+            if (int(feSockType), int(beSockType)) != (ROUTER, ROUTER):
+                raise InvalidArgument("both sockets of a broker are ROUTER (6)")
+            self._open(feSockPort, beSockPort, self.HeartbeatRate, options)
+
+    class Worker:
+        """Receives requests on a thread of its own. Derive from it, with a method `handletuple(self, msg)`: `msg` is
+        the route of a request and its bytes, and what the method returns is sent as its answer; or it calls
+        `self.send((route, answer))` at any time."""
+
+        def __init__(self, endPt: str) -> None:
+            self.done_ = False
+            self.sock_: Dealer | None = None
+            self.tid_ = threading.Thread(target=self.run, args=(endPt,))
+            self.tid_.start()
+
+        def stop(self) -> None:
+            """Ends it after the request that it serves, and waits for that."""
+            self.done_ = True
+            if threading.current_thread() is not self.tid_:
+                self.tid_.join()
+
+        def send(self, msg: Any) -> None:
+            """Sends an answer: a tuple of the route that the request came with, and bytes."""
+            if self.sock_ is not None:
+                self.sock_.send(msg)
+
+        def run(self, endPt: str) -> None:
+            """What the thread does."""
+            broker = LoadBalancingPattern.Broker
+            with Dealer(endPt) as sock:
+                self.sock_ = sock
+                life = _balancing.SignOfLife(broker.HeartbeatRate)
+                sock.send(broker.ServerRegisterMsg)
+                while not self.done_:
+                    if life.is_due:
+                        # A broker that was started anew knows nobody.
+                        sock.send(broker.ServerRegisterMsg)
+                        life.heard()
+                    if not sock.wait(timeout=min(0.1, life.remaining())):
+                        continue
+                    msg = sock.recv()
+                    life.heard()
+                    if msg == broker.HeartbeatMsg:
+                        sock.send(msg)
+                    else:
+                        self._serve(msg)
+
+        def _serve(self, msg: Any) -> None:
+            name = f"handle{type(msg).__name__}"
+            try:
+                answer = getattr(self, name)(msg)
+                if answer is not None:
+                    self.send((msg[0], answer) if isinstance(msg, tuple) else answer)
+            except Exception:
+                logger.exception("%s.%s failed", type(self).__name__, name)
+
+    class Client:
+        """Asks a broker, and asks again where no answer comes."""
+
+        MaxRetry = 3
+
+        def __init__(self, endPointList: str | list[str]) -> None:
+            self.msg_: Bytes | None = None
+            self.endPointList_ = endPointList
+            self.socket_: Request | None = Request(endPointList)
+
+        def _request(self) -> Request:
+            if self.socket_ is None:
+                self.socket_ = Request(self.endPointList_)
+            return self.socket_
+
+        def send(self, msg: Bytes) -> None:
+            """Sends a request."""
+            self.msg_ = msg
+            self._request().send(msg)
+
+        def recv(self, timeOutMs: float) -> bytes | None:
+            """The answer, within `timeOutMs` milliseconds; where none comes, the request is sent again, up to three
+            times. None where none of them is answered."""
+            for attempt in range(self.MaxRetry + 1):
+                try:
+                    answer: bytes = self._request().recv(timeout=timeOutMs / 1000)
+                    return answer
+                except TimedOut:
+                    if attempt < self.MaxRetry and self.msg_ is not None:
+                        self._request().send(self.msg_)
+            # The last one is given up with its time.
+            return None

@@ -1,0 +1,134 @@
+"""Load balancing at both levels, with servers and clients of 2.2.0 among ours."""
+
+import threading
+
+import clientMsgs_pb2 as clientMsgs
+import pytest
+from conftest import LIMIT
+from dividere import connection, messaging
+
+Msg01 = clientMsgs.Msg01
+ROUTER = 6
+
+
+def ends(broker):
+    return [
+        end.last_endpoint.decode().replace("[::]", "127.0.0.1") for end in (broker.frontend, broker.backend)
+    ]
+
+
+class Worker(connection.LoadBalancingPattern.Worker):
+    def handletuple(self, msg):
+        if msg[1] == b"fail":
+            raise ValueError("a handler's fault")
+        return msg[1][::-1]
+
+
+def test_bytes_are_served_by_workers_that_are_there():
+    with connection.LoadBalancingPattern.Broker(ROUTER, 0, ROUTER, 0) as broker:
+        front, back = ends(broker)
+        workers = [Worker(back) for _ in range(3)]
+        broker.wait_workers(3, timeout=LIMIT)
+        client = connection.LoadBalancingPattern.Client([front])
+        for i in range(20):
+            client.send(b"%d!" % i)
+            assert client.recv(1000 * LIMIT) == (b"%d!" % i)[::-1]
+        assert broker.statistics().workers == 3 and broker.statistics().served == 20
+        for worker in workers:
+            worker.stop()
+            assert not worker.tid_.is_alive()
+    with pytest.raises(ValueError):
+        connection.LoadBalancingPattern.Broker(5, 0, ROUTER, 0)
+
+
+Pattern = messaging.LoadBalancingPattern
+
+
+class Reverse(Pattern.Server.ServerMsgReactor):
+    def handleMsg01(self, obj, id, msg):
+        obj.send((id, Msg01(field1=msg.field1[::-1])))
+
+
+def test_messages_are_served_and_asked_again():
+    with Pattern.Broker(0, 0) as broker:
+        front, back = ends(broker)
+        client = Pattern.Client(front, maxRetries=1, retryTimeOutMs=50)
+        client.send(Msg01(field1="nobody there"))
+        assert client.recv() is None and client.retryCount_ == 1
+        client = Pattern.Client(front, retryTimeOutMs=1000 * LIMIT)
+        with Pattern.Server(back, mh=Reverse([messaging.Dealer(back)])):
+            broker.wait_workers(1, timeout=LIMIT)
+            for i in range(20):
+                client.send(Msg01(field1=f"{i}!"))
+                assert client.recv().field1 == f"{i}!"[::-1]
+
+
+def test_a_broker_that_is_started_anew_gets_its_servers_back(monkeypatch):
+    monkeypatch.setattr(Pattern.Broker, "HeartbeatRate", 0.2)
+    broker = Pattern.Broker(0, 0)
+    back = ends(broker)[1]
+    with Pattern.Server(back, mh=Reverse([messaging.Dealer(back)])):
+        broker.wait_workers(1, timeout=LIMIT)
+        broker.stop()
+        with Pattern.Broker(0, int(back.rpartition(":")[2])) as again:
+            again.wait_workers(1, timeout=LIMIT)
+            client = Pattern.Client(ends(again)[0], retryTimeOutMs=1000 * LIMIT)
+            client.send(Msg01(field1="ab"))
+            assert client.recv().field1 == "ba"
+
+
+OLD_SERVER = """
+import sys, os
+from dividere import messaging
+import clientMsgs_pb2
+class Old(messaging.LoadBalancingPattern.Server.ServerMsgReactor):
+    def handleMsg01(self, obj, id, msg):
+        obj.send((id, clientMsgs_pb2.Msg01(field1="old " + msg.field1)))
+server = messaging.LoadBalancingPattern.Server(sys.argv[1], mh=Old([messaging.Dealer(sys.argv[1])]))
+sys.stdin.readline()
+os._exit(0)
+"""
+
+OLD_CLIENT = """
+import sys, os
+from dividere import messaging
+import clientMsgs_pb2
+client = messaging.LoadBalancingPattern.Client(sys.argv[1])
+client.send(clientMsgs_pb2.Msg01(field1="ab"))
+print(client.recv().field1, flush=True)
+os._exit(0)
+"""
+
+
+def test_servers_and_clients_of_2_2_0_work_with_ours(run, python22):
+    with Pattern.Broker(0, 0) as broker:
+        front, back = ends(broker)
+        run(OLD_SERVER, back, python=python22)
+        broker.wait_workers(1, timeout=LIMIT)
+        client = Pattern.Client(front, retryTimeOutMs=1000 * LIMIT)
+        client.send(Msg01(field1="x"))
+        assert client.recv().field1 == "old x"
+    with Pattern.Broker(0, 0) as broker:
+        front, back = ends(broker)
+        with Pattern.Server(back, mh=Reverse([messaging.Dealer(back)])):
+            broker.wait_workers(1, timeout=LIMIT)
+            assert run(OLD_CLIENT, front, python=python22).line() == "ba"
+
+
+def test_stopping_a_worker_in_its_handler_does_not_wait_for_itself():
+    stopped = threading.Event()
+
+    class Stopping(connection.LoadBalancingPattern.Worker):
+        def handletuple(self, msg):
+            self.stop()
+            stopped.set()
+
+    with connection.LoadBalancingPattern.Broker(ROUTER, 0, ROUTER, 0) as broker:
+        front, back = ends(broker)
+        worker = Stopping(back)
+        broker.wait_workers(1, timeout=LIMIT)
+        client = connection.LoadBalancingPattern.Client([front])
+        client.send(b"x")
+        assert stopped.wait(LIMIT)
+        worker.tid_.join(LIMIT)
+        assert not worker.tid_.is_alive()
