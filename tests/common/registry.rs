@@ -38,7 +38,11 @@ pub fn client(endpoints: &str) -> RegistryClient {
 
 /// Its services are on 127.0.0.1.
 pub fn client_with_lease(endpoints: &str, lease_ms: i64) -> RegistryClient {
-    let mut options = Options::default();
+    client_with(endpoints, lease_ms, Options::default())
+}
+
+/// The same, with other options beside.
+pub fn client_with(endpoints: &str, lease_ms: i64, mut options: Options) -> RegistryClient {
     options.registry_mut().set_lease_ms(lease_ms).unwrap();
     options.registry_mut().set_advertise("127.0.0.1").unwrap();
     RegistryClient::new(endpoints, &options).unwrap()
