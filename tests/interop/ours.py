@@ -82,11 +82,11 @@ class Server:
 class Client:
     """Our client; its services are on 127.0.0.1."""
 
-    def __init__(self, port, publish_port):
+    def __init__(self, port, publish_port, *other_ports):
         self.handle = Handle()
         made = options(advertise="127.0.0.1", publish_endpoint=f"tcp://127.0.0.1:{publish_port}")
-        endpoint = f"tcp://localhost:{port}".encode()
-        status = LIBRARY.dividere_registry_client_new(endpoint, made, ctypes.byref(self.handle))
+        endpoints = ",".join(f"tcp://localhost:{number}" for number in (port, *other_ports)).encode()
+        status = LIBRARY.dividere_registry_client_new(endpoints, made, ctypes.byref(self.handle))
         LIBRARY.dividere_options_free(made)
         check(status)
 

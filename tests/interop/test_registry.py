@@ -186,3 +186,19 @@ def test_our_services_move_from_our_server_to_one_of_old_and_back(started, ports
     wait_for(lambda: ours.lookup_all("clock"), [("127.0.0.1", 5107, 3000)])
     ours.close()
     server.close()
+
+
+def test_where_a_server_of_old_cannot_do_it_the_next_one_is_asked(started, ports):
+    theirs = started("registry", *ports)
+    free = socket.socket()
+    free.bind(("127.0.0.1", 0))
+    other = free.getsockname()[1]
+    free.close()
+    server = Server(other, "*")
+    Client(other, ports[1]).register("clock", 5107)  # and is never closed: it stays
+    ours = Client(*ports, other)
+    assert ours.list("") == [("127.0.0.1", 5107, 3000)]
+    ours.watch("clock")
+    assert theirs.ask("how are you") == "alive"
+    ours.close()
+    server.close()

@@ -139,6 +139,8 @@ impl Shared {
                 false => Ok(Kind::Unknown),
             };
             let answer = match known {
+                // Another one can.
+                Ok(Kind::Old) if self.choose_now(&tried).is_some() => continue,
                 Ok(Kind::Old) => Err(Error::new(
                     Status::Unsupported,
                     format!(

@@ -108,7 +108,9 @@ impl Watching {
         match link.find_out(Deadline::after(link.patience())) {
             Ok(Kind::Old) => {
                 self.lane = None;
-                shared.move_on_from(at);
+                if shared.links.iter().any(|link| link.is_up() && link.kind() != Kind::Old) {
+                    shared.move_on_from(at);
+                }
                 return Ok(OLD_PAUSE);
             }
             Ok(_) => {}
