@@ -185,7 +185,7 @@ fn with_several_registries_the_next_one_takes_over_from_a_dead_and_from_a_silent
     let last = *left.iter().find(|at| **at != second).unwrap();
     // Whoever asks meanwhile is answered, too.
     let asked = Instant::now();
-    let found = keeper.lookup_all("nomad", Deadline::after(LIMIT)).unwrap();
+    let found = client(&all).lookup_all("nomad", Deadline::after(LIMIT)).unwrap();
     println!(
         "asked while one is silent: {} after {} ms",
         found.len(),

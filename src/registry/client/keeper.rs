@@ -101,7 +101,7 @@ impl Keeper<'_> {
                 if new_place || self.renewed.elapsed() >= interval {
                     self.renew(place)?;
                 }
-                self.register_again(place)?;
+                self.register_again(place, interval)?;
             }
             Kind::Old if elsewhere.is_empty() => {}
             Kind::Unknown if elsewhere.is_empty() => {
@@ -163,9 +163,15 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    fn register_again(&mut self, place: Place) -> Result<()> {
-        let ids = self.registered(|known| known != place, TURN);
-        ids.into_iter().try_for_each(|id| self.register(place, id))
+    /// Until leases are to be renewed again: those that were just registered, too.
+    fn register_again(&mut self, place: Place, interval: Duration) -> Result<()> {
+        for id in self.registered(|known| known != place, TURN) {
+            self.register(place, id)?;
+            if self.renewed.elapsed() >= interval {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn register(&mut self, place: Place, id: u64) -> Result<()> {
