@@ -143,6 +143,8 @@ def test_calls_run_side_by_side_and_each_gets_its_reply():
             with pytest.raises(asyncio.CancelledError):
                 await given_up
             assert (await request.call(Msg01(field1="after"), timeout=LIMIT)).field1 == "after"
+            # Its reply came before that one, and nobody waits for it.
+            assert request.statistics().dropped_stale == 1
         with pytest.raises(dividere.TimedOut):
             await request.call(Msg01(), timeout=0.05, retries=1)
 
