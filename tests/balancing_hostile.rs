@@ -167,7 +167,8 @@ fn heartbeat() -> Vec<u8> {
 #[test]
 fn a_worker_goes_on_whatever_its_broker_sends() {
     let hostile = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
-    let honest = broker();
+    let any_port = "tcp://127.0.0.1:*";
+    let honest = Broker::new(any_port, any_port, &Options::new()).unwrap();
     let both = format!("{},{}", address(&hostile), at(&honest, BrokerSide::Back));
     let worker = Worker::new(&both, &options()).unwrap();
     hostile.wait_connected(1, soon()).unwrap();

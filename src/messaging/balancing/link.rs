@@ -24,6 +24,9 @@ pub(super) enum Arrival {
     Nothing,
 }
 
+/// How long a worker that stops waits for a broker that has not answered its announcement: one of 2.2.0 never does.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
 pub(super) struct Link {
     pub socket: Arc<Socket>,
     id: String,
@@ -43,12 +46,17 @@ struct State {
     is_ours: bool,
     /// The one before was.
     was_ours: bool,
+    /// When the worker announced itself on this connection.
+    announced: Option<Instant>,
     /// Connections made so far, at the last announcement.
     arrivals: u64,
     /// When it was last heard of, or the worker announced itself to it.
     heard: Instant,
-    /// It knows that the worker takes no more.
-    farewell: bool,
+    /// How often it was told that the worker takes no more, and how often it said so, too.
+    told_leaving: u64,
+    heard_leaving: u64,
+    /// It was told so behind the last reply: when it answers that, it has all replies.
+    told_last: bool,
 }
 
 impl Link {
@@ -70,9 +78,12 @@ impl Link {
                 in_hand_unnumbered: 0,
                 is_ours: false,
                 was_ours: false,
+                announced: None,
                 arrivals: 0,
                 heard: Instant::now(),
-                farewell: false,
+                told_leaving: 0,
+                heard_leaving: 0,
+                told_last: false,
             }),
         }
     }
@@ -86,7 +97,8 @@ impl Link {
             if returned {
                 // Whoever it is now, it has to say so.
                 state.was_ours |= state.is_ours;
-                (state.arrivals, state.is_ours, state.farewell) = (arrivals, false, false);
+                (state.arrivals, state.is_ours, state.announced) = (arrivals, false, None);
+                (state.told_leaving, state.heard_leaving, state.told_last) = (0, 0, false);
             }
             // A broker of 2.2.0 may forget one that it did not ask in time; ours asks all the time.
             let silent = now.saturating_duration_since(state.heard) >= self.heartbeat * 3 / 2;
@@ -96,19 +108,25 @@ impl Link {
                 return Ok(());
             }
             state.heard = now;
-            signs::announcement(&self.heartbeat(&state, None))?
+            state.announced.get_or_insert(now);
+            signs::announcement(&self.heartbeat(&mut state, None))?
         };
         self.say(frames)
     }
 
-    /// Tells a broker of ours that the worker takes no more.
-    pub fn say_farewell(&self) -> Result<()> {
+    /// Tells a broker of ours that the worker takes no more, and once more behind its last reply. `again` where it did
+    /// not answer.
+    pub fn say_farewell(&self, again: bool) -> Result<()> {
         let frames = {
-            let state = lock(&self.state);
-            if !state.is_ours || state.farewell {
+            let mut state = lock(&self.state);
+            if again && state.heard_leaving < state.told_leaving {
+                (state.told_leaving, state.heard_leaving, state.told_last) = (0, 0, false);
+            }
+            let last = state.in_hand.is_empty() && !state.told_last;
+            if !state.is_ours || !(state.told_leaving == 0 || last) {
                 return Ok(());
             }
-            signs::answer(Level::Ours, &self.heartbeat(&state, None))?
+            signs::answer(Level::Ours, &self.heartbeat(&mut state, None))?
         };
         self.say(frames)
     }
@@ -116,7 +134,10 @@ impl Link {
     /// Nothing is left to be answered, and a broker of ours sends nothing more.
     pub fn is_done(&self) -> bool {
         let state = lock(&self.state);
-        let knows = !state.is_ours || state.farewell || self.socket.peers.count() == 0;
+        let knows = state.told_last && state.heard_leaving >= state.told_leaving;
+        // One that has not answered the announcement yet may be ours, and have sent requests behind its answer.
+        let is_theirs = !state.is_ours && state.announced.is_none_or(|at| at.elapsed() >= ANSWER_LIMIT);
+        let knows = is_theirs || knows || self.socket.peers.count() == 0;
         knows && state.in_hand.is_empty() && state.in_hand_unnumbered == 0
     }
 
@@ -165,7 +186,7 @@ impl Link {
                 }
                 None => state.in_hand_unnumbered += 1,
             }
-            self.ready(&state)
+            self.ready(&mut state)
         };
         self.say_ready(ready);
         number
@@ -178,16 +199,17 @@ impl Link {
             match number {
                 Some(number) => {
                     state.in_hand.remove(&number);
+                    state.told_last = false;
                 }
                 None => state.in_hand_unnumbered = state.in_hand_unnumbered.saturating_sub(1),
             }
-            self.ready(&state)
+            self.ready(&mut state)
         };
         self.say_ready(ready);
     }
 
     /// What tells a broker of 2.2.0 that there is time for another: it asks nobody whom it gave something. Ours knows.
-    fn ready(&self, state: &State) -> Option<Heartbeat> {
+    fn ready(&self, state: &mut State) -> Option<Heartbeat> {
         (!state.is_ours && self.has_time(state)).then(|| self.heartbeat(state, None))
     }
 
@@ -205,11 +227,11 @@ impl Link {
             let mut state = lock(&self.state);
             state.heard = Instant::now();
             state.is_ours |= level == Level::Ours;
-            state.farewell |= question.leaving;
+            state.heard_leaving += u64::from(question.leaving);
             if question.leaving || (level != Level::Ours && self.leaving.load(Ordering::Acquire)) {
                 return Ok(());
             }
-            signs::answer(level, &self.heartbeat(&state, Some(question.ping)))?
+            signs::answer(level, &self.heartbeat(&mut state, Some(question.ping)))?
         };
         self.say(frames)
     }
@@ -218,13 +240,18 @@ impl Link {
         !self.leaving.load(Ordering::Acquire) && state.in_hand.len() + state.in_hand_unnumbered < self.capacity
     }
 
-    fn heartbeat(&self, state: &State, ping: Option<u64>) -> Heartbeat {
+    fn heartbeat(&self, state: &mut State, ping: Option<u64>) -> Heartbeat {
+        let leaving = self.leaving.load(Ordering::Acquire);
+        if leaving {
+            state.told_leaving += 1;
+            state.told_last = state.in_hand.is_empty();
+        }
         Heartbeat {
             id: self.id.clone(),
             ping,
             in_hand: state.in_hand.iter().copied().collect(),
             capacity: u32::try_from(self.capacity).ok(),
-            leaving: self.leaving.load(Ordering::Acquire).then_some(true),
+            leaving: leaving.then_some(true),
         }
     }
 

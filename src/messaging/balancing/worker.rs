@@ -64,6 +64,8 @@ struct Shared {
 const TURN: usize = 32;
 /// Requests beyond what was asked for that wait; a broker of 2.2.0 may send some, and nobody else does.
 const MOST_UNASKED: usize = 64;
+/// How often stopping looks whether it is done.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long closing waits for handlers under way.
 const CLOSING_LIMIT: Duration = Duration::from_secs(10);
 
@@ -159,8 +161,12 @@ impl Worker {
             if self.shared.is_done() {
                 break true;
             }
-            if !self.shared.changed.wait(before, deadline) {
-                break false;
+            // Not all that is waited for is told.
+            self.shared
+                .changed
+                .wait(before, deadline.min(Deadline::after(LOOK_EVERY)));
+            if deadline.is_over() {
+                break self.shared.is_done();
             }
         };
         self.close()?;
@@ -259,9 +265,12 @@ impl Shared {
                 took += self.take_turn(link, &mut frames)?;
             }
             let now = Instant::now();
-            if self.leaving.load(Ordering::Acquire) && farewell_at.is_none_or(|at| at <= now) {
-                farewell_at = Some(now + self.heartbeat / 2);
-                self.links.iter().try_for_each(|link| link.say_farewell())?;
+            if self.leaving.load(Ordering::Acquire) {
+                let again = farewell_at.is_some_and(|at| at <= now);
+                if again || farewell_at.is_none() {
+                    farewell_at = Some(now + self.heartbeat);
+                }
+                self.links.iter().try_for_each(|link| link.say_farewell(again))?;
                 // The news may be all that somebody waits for.
                 self.changed.notify();
             }
@@ -275,8 +284,15 @@ impl Shared {
 
     fn take_turn(self: &Arc<Shared>, link: &Arc<Link>, frames: &mut Vec<Frame>) -> Result<usize> {
         for taken in 0..TURN {
-            let changed = Arc::clone(&self.changed);
-            match link.take(frames, move || changed.notify())? {
+            let (changed, ring) = (Arc::clone(&self.changed), Arc::clone(&self.ring));
+            let leaving = Arc::clone(&self.leaving);
+            let done = move || {
+                changed.notify();
+                if leaving.load(Ordering::Acquire) {
+                    ring.ring();
+                }
+            };
+            match link.take(frames, done)? {
                 Arrival::Nothing => return Ok(taken),
                 Arrival::Other => self.changed.notify(),
                 Arrival::Request(payload, origin) => self.push(payload, origin),
