@@ -78,9 +78,18 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
     check(name, "a service's name")
 }
 
-/// INVALID_ARGUMENT where it is no host name or address.
+/// INVALID_ARGUMENT where it is no host name or address. Whoever asks for it makes an endpoint of it: nothing in it may be
+/// taken for the end of one, or for another one, such as `,@tcp://...`.
 pub(crate) fn check_server(server: &str) -> Result<()> {
-    check(server, "a service's host")
+    check(server, "a service's host")?;
+    let of_a_host = |c: char| c.is_alphanumeric() || ".-_:%[]".contains(c);
+    match server.chars().find(|c| !of_a_host(*c)) {
+        None => Ok(()),
+        Some(c) => Err(Error::new(
+            Status::InvalidArgument,
+            format!("'{}' is no host: it has a '{}'", server.escape_debug(), c.escape_debug()),
+        )),
+    }
 }
 
 /// INVALID_ARGUMENT where it is no TCP port.
@@ -104,4 +113,20 @@ fn check(text: &str, what: &str) -> Result<()> {
         return Err(Error::new(Status::InvalidArgument, text));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_nothing_but_a_host() {
+        for host in ["127.0.0.1", "localhost", "node-7.example.org", "fe80::1%eth0", "[::1]", "bücher.example", "a_b"] {
+            assert!(check_server(host).is_ok(), "{host}");
+        }
+        for wrong in ["", "a,@tcp://*:1", "a b", "a/b", "@a", ">a", "*", "a;b", "a\n", "a,b"] {
+            let refused = check_server(wrong).expect_err(wrong);
+            assert_eq!(refused.status(), Status::InvalidArgument, "{wrong}");
+        }
+    }
 }
