@@ -6,6 +6,7 @@ pub mod ffi;
 pub mod messaging;
 pub mod proto;
 pub mod registry;
+pub mod service;
 
 pub use connection::clock::Deadline;
 pub use connection::events::{Event, EventKind};
@@ -31,6 +32,7 @@ pub use registry::client::{RegistrationId, RegistryClient};
 pub use registry::instance::Instance;
 pub use registry::server::RegistryServer;
 pub use registry::watch::{Selection, Watch, WatchEvent, WatchEventKind};
+pub use service::{Service, ServiceClient, ServiceHandler, ServiceSettings};
 
 /// The samples of the README compile and run.
 #[cfg(doctest)]

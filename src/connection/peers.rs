@@ -295,6 +295,20 @@ impl Peers {
         }
     }
 
+    /// Waits until nobody is connected. False where the time is over first.
+    pub fn wait_for_none(&self, deadline: Deadline) -> bool {
+        let mut table = lock(&self.table);
+        loop {
+            if table.closed || self.count() == 0 {
+                return true;
+            }
+            match self.sleep(table, deadline) {
+                Some(again) => table = again,
+                None => return false,
+            }
+        }
+    }
+
     pub fn links(&self) -> Vec<(String, Link)> {
         lock(&self.table)
             .links

@@ -28,8 +28,19 @@ struct Inbox {
     frames: Vec<Frame>,
     waiting: HashSet<u64>,
     replies: HashMap<u64, Frame>,
+    end: End,
     /// Readable while there are replies, once a descriptor was handed out.
     shown: Option<EventFd>,
+}
+
+/// Whether more may come.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// Somebody takes in the last replies.
+    Ending,
+    Ended,
 }
 
 impl Lane {
@@ -48,7 +59,13 @@ impl Lane {
 
     /// Sends `[number and terms]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
     pub fn send(&self, number: u64, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<()> {
-        lock(&self.inbox).waiting.insert(number);
+        {
+            let mut inbox = lock(&self.inbox);
+            if inbox.end != End::Open {
+                return Err(lost());
+            }
+            inbox.waiting.insert(number);
+        }
         let mut frames = [terms.frame(number)?, Frame::new(), std::mem::take(body)];
         let sent = self.socket.send_before(&mut frames, deadline);
         if sent.is_err() {
@@ -104,7 +121,10 @@ impl Lane {
                 self.show(&inbox);
                 return Ok(reply);
             }
-            if inbox.received_by_one {
+            if inbox.end == End::Ended {
+                return Err(lost());
+            }
+            if inbox.received_by_one || inbox.end == End::Ending {
                 let left = deadline.remaining();
                 if left.is_some_and(|left| left.is_zero()) {
                     return Err(over(deadline));
@@ -130,6 +150,10 @@ impl Lane {
             inbox.frames = frames;
             inbox.received_by_one = false;
             self.wake_sleepers(&inbox);
+            if inbox.end != End::Open && received.as_ref().is_err_and(|e| e.status() == Status::State) {
+                // By `end`, which takes in the rest.
+                continue;
+            }
             match received? {
                 Some((of, reply)) if of == number => {
                     inbox.waiting.remove(&number);
@@ -159,6 +183,44 @@ impl Lane {
         Ok(())
     }
 
+    /// Nothing more comes, the connection is lost: takes in what has come, and ends the waits for everything else with
+    /// UNREACHABLE.
+    pub fn end(&self) -> Result<()> {
+        let mut inbox = lock(&self.inbox);
+        if inbox.end != End::Open {
+            return Ok(());
+        }
+        inbox.end = End::Ending;
+        drop(inbox);
+        // Wakes who receives, and keeps others from it.
+        let reserved = self.socket.reserve();
+        let mut inbox = lock(&self.inbox);
+        while inbox.received_by_one && reserved.is_ok() {
+            inbox.sleepers += 1;
+            inbox = self.arrived.wait(inbox).unwrap_or_else(|p| p.into_inner());
+            inbox.sleepers -= 1;
+        }
+        let mut frames = Vec::new();
+        while reserved.is_ok() {
+            match self.socket.recv_reserved(|entered| entered.try_recv(&mut frames)) {
+                Ok(true) => match unpack(&mut frames) {
+                    Some((of, reply)) if inbox.waiting.contains(&of) => {
+                        inbox.replies.insert(of, reply);
+                    }
+                    Some(_) => self.socket.counters.dropped_stale(),
+                    None => self.socket.counters.dropped_malformed(),
+                },
+                Ok(false) => {}
+                // WOULD_BLOCK, or CLOSED.
+                Err(_) => break,
+            }
+        }
+        inbox.end = End::Ended;
+        self.show(&inbox);
+        self.arrived.notify_all();
+        reserved
+    }
+
     fn wake_sleepers(&self, inbox: &Inbox) {
         if inbox.sleepers > 0 {
             self.arrived.notify_all();
@@ -168,15 +230,23 @@ impl Lane {
     /// One reply, or none where it was malformed: `[number and terms]['']['body']`.
     fn receive(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
         self.socket.recv(frames, deadline)?;
-        let number = frames.first().and_then(|frame| terms::number_in(frame.bytes()));
-        Ok(match (number, frames.len()) {
-            (Some(number), 3) if frames[1].is_empty() => frames.pop().map(|body| (number, body)),
-            _ => {
-                frames.clear();
-                None
-            }
-        })
+        Ok(unpack(frames))
     }
+}
+
+fn unpack(frames: &mut Vec<Frame>) -> Option<(u64, Frame)> {
+    let number = frames.first().and_then(|frame| terms::number_in(frame.bytes()));
+    match (number, frames.len()) {
+        (Some(number), 3) if frames[1].is_empty() => frames.pop().map(|body| (number, body)),
+        _ => {
+            frames.clear();
+            None
+        }
+    }
+}
+
+fn lost() -> Error {
+    Error::new(Status::Unreachable, "the connection was lost")
 }
 
 fn over(deadline: Deadline) -> Error {

@@ -1,7 +1,7 @@
 //! The way back of a request: answered exactly once, by whoever holds the message, from any thread.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
@@ -17,6 +17,15 @@ pub const ERROR_TYPE: &str = "dividere.v1.Error";
 /// Shared by a received message, its clones, and the response that keeps the order.
 #[derive(Clone)]
 pub(crate) struct Origin(Arc<Slot>);
+
+/// Of a request that may be answered and gone by now.
+pub(crate) struct WeakOrigin(Weak<Slot>);
+
+impl WeakOrigin {
+    pub fn get(&self) -> Option<Origin> {
+        self.0.upgrade().map(Origin)
+    }
+}
 
 struct Slot {
     socket: Arc<Socket>,
@@ -50,6 +59,15 @@ impl Origin {
             owes_an_answer: AtomicBool::new(owes),
             done,
         }))
+    }
+
+    /// `done` is called when it was answered, or given up: to be said before anybody else has it.
+    pub fn follow(&self, done: Done) {
+        *lock(&self.0.done) = Some(done);
+    }
+
+    pub fn downgrade(&self) -> WeakOrigin {
+        WeakOrigin(Arc::downgrade(&self.0))
     }
 
     pub fn route(&self) -> &[Frame] {

@@ -9,7 +9,7 @@ use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
-use crate::connection::linux::Epoll;
+use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
@@ -53,10 +53,19 @@ enum Outstanding {
 impl Request {
     /// Connects to each of the comma-separated endpoints (`@` in front binds).
     pub fn new(endpoints: &str, options: &Options) -> Result<Request> {
+        Request::telling(endpoints, options, &Arc::new(Signal::default()), None)
+    }
+
+    /// As `new`; tells and rings these whenever something changes with a connection.
+    pub(crate) fn telling(
+        endpoints: &str,
+        options: &Options,
+        connected: &Arc<Signal>,
+        ring: Option<&Arc<EventFd>>,
+    ) -> Result<Request> {
         options.validate(Role::Request)?;
         let endpoints = Endpoint::parse_list(endpoints)?;
         let events = Arc::new(EventQueue::new());
-        let connected = Arc::new(Signal::default());
         if endpoints.is_empty() {
             return Err(Error::new(Status::Endpoint, "a request needs an endpoint"));
         }
@@ -69,14 +78,17 @@ impl Request {
             next_lane: AtomicUsize::new(0),
             next_number: AtomicU64::new(u64::from_ne_bytes(first_number)),
             outstanding: Mutex::new(Outstanding::Nothing),
-            connected: Arc::clone(&connected),
+            connected: Arc::clone(connected),
             exported: Mutex::new(None),
             closed: AtomicBool::new(false),
             send_timeout_ms: options.send_timeout_ms(),
         };
         for endpoint in endpoints {
             let socket = Socket::with_events("request", Kind::Request, options, FullQueue::Block, Arc::clone(&events))?;
-            socket.peers.tell(&connected);
+            socket.peers.tell(connected);
+            if let Some(ring) = ring {
+                socket.peers.ring(ring);
+            }
             request.lanes.push(Lane::new(Arc::clone(&socket)));
             socket.attach(&[endpoint], DefaultSide::Connect)?;
         }
@@ -177,12 +189,17 @@ impl Request {
     /// Receives the reply to what `start_call` sent; when there may be one, `fd` is readable. After TIMEOUT, WOULD_BLOCK
     /// and CANCELLED it is still expected, after everything else the call is over. NOT_FOUND where it was over before.
     pub fn finish_call(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<()> {
+        self.finish(call, reply, deadline)?
+    }
+
+    /// As `finish_call`; what the other side answered is told apart from what happened here.
+    pub(crate) fn finish(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<Result<()>> {
         self.check()?;
         let lane = self.lane_of(call)?;
         match lane.recv(call, deadline) {
             Ok(frame) => {
                 reply.received(frame, None);
-                self.look_at_reply(reply)
+                Ok(self.look_at_reply(reply))
             }
             Err(error) => {
                 if !is_still_expected(error.status()) {
@@ -197,6 +214,28 @@ impl Request {
     pub fn abandon_call(&self, call: u64) -> Result<()> {
         self.lane_of(call)?.forget(call);
         Ok(())
+    }
+
+    /// As `start_call`, with what is to be sent; it is empty afterwards, on success only. Any error says that it was not
+    /// sent.
+    pub(crate) fn start(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<u64> {
+        self.begin(terms, body, deadline).map(|(_, number)| number)
+    }
+
+    /// An endpoint is connected.
+    pub(crate) fn is_up(&self) -> bool {
+        self.lanes.iter().any(Lane::is_up)
+    }
+
+    /// A connection was lost, also where there is another now.
+    pub(crate) fn has_lost(&self) -> bool {
+        let lost = |lane: &Lane| lane.socket.peers.arrivals() > lane.socket.peers.count() as u64;
+        self.lanes.iter().any(lost)
+    }
+
+    /// Ends all calls: with the reply that is here already, or UNREACHABLE. Nothing can be sent from here on.
+    pub(crate) fn end(&self) -> Result<()> {
+        self.lanes.iter().try_for_each(Lane::end)
     }
 
     fn lane_of(&self, call: u64) -> Result<&Lane> {

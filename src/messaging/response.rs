@@ -41,6 +41,20 @@ impl Response {
         Ok(response)
     }
 
+    /// The next request, whatever became of the one before: for those who answer by its way back only.
+    pub(crate) fn take(&self, message: &mut Message, deadline: Deadline) -> Result<Origin> {
+        let mut frames = Vec::with_capacity(USUAL_FRAMES);
+        let mut patience = Patience::new(deadline);
+        loop {
+            self.socket.recv(&mut frames, deadline)?;
+            if let Some((payload, origin)) = self.split(&mut frames) {
+                message.received(payload, Some(origin.clone()));
+                return Ok(origin);
+            }
+            patience.goes_on()?;
+        }
+    }
+
     /// Answers the current request with an error.
     pub fn send_error(&self, status: Status, text: &str) -> Result<()> {
         self.take_current()?.reply_error(status, text)
@@ -105,17 +119,9 @@ impl Channel for Response {
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check_order()?;
-        let mut frames = Vec::with_capacity(USUAL_FRAMES);
-        let mut patience = Patience::new(deadline);
-        loop {
-            self.socket.recv(&mut frames, deadline)?;
-            if let Some((payload, origin)) = self.split(&mut frames) {
-                message.received(payload, Some(origin.clone()));
-                *lock(&self.current) = Some(origin);
-                return Ok(());
-            }
-            patience.goes_on()?;
-        }
+        let origin = self.take(message, deadline)?;
+        *lock(&self.current) = Some(origin);
+        Ok(())
     }
 
     /// A request that is no envelope is answered with DECODE at once, and the next can be received.

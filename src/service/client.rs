@@ -1,0 +1,513 @@
+//! Asks a service by its name: whoever of its instances is there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::connection::clock::Deadline;
+use crate::connection::linux::{with_signals_blocked, Epoll, EventFd};
+use crate::connection::log::log_line;
+use crate::connection::options::{Options, Role};
+use crate::connection::peers::Signal;
+use crate::connection::process::{generation, lock};
+use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
+use crate::messaging::message::Message;
+use crate::messaging::terms::Terms;
+use crate::registry::client::RegistryClient;
+use crate::registry::instance::{check_name, Instance};
+use crate::registry::watch::{Selection, Watch, WatchEventKind};
+use crate::service::places::{Choice, Place, Places};
+
+/// How long the thread asks a registry before it looks at everything else again.
+const ASKING: Duration = Duration::from_secs(2);
+/// After a registry could not be asked, or a connection not be made.
+const PAUSE_MS: i32 = 250;
+
+/// Calls a service by its name. May be used from any thread, with any number of calls at once. Dropping it closes it.
+///
+/// A thread of its own follows what is registered and connects to every instance; calls take turns at those that are
+/// connected. An instance whose connection is lost, or that does not answer heartbeats, ends its calls at once. Where the
+/// registry is of dividere 2.2.0, which tells of no changes, it is asked whenever no instance is connected.
+pub struct ServiceClient {
+    inner: Arc<Inner>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Inner {
+    name: String,
+    generation: u32,
+    registry: Arc<RegistryClient>,
+    state: Mutex<State>,
+    /// Something changed: with a connection, or with what is known.
+    changed: Arc<Signal>,
+    ring: Arc<EventFd>,
+    closed: AtomicBool,
+}
+
+struct State {
+    places: Places,
+    /// What is there was told.
+    known: bool,
+    /// What a new watch told so far of what is there; None once that is complete.
+    told: Option<Vec<u64>>,
+    /// The registry tells of no changes.
+    asked_only: bool,
+    /// How many lookups were wished for, and how many of those wishes are answered.
+    wished: u64,
+    looked: u64,
+    /// Why the registry cannot be asked.
+    trouble: Option<Error>,
+}
+
+impl ServiceClient {
+    /// Of the service `name`, found through `registry`, which several clients and services may share. The options are
+    /// those of the connections to its instances. Waits for nothing.
+    pub fn new(name: &str, registry: &Arc<RegistryClient>, options: &Options) -> Result<ServiceClient> {
+        check_name(name)?;
+        options.validate(Role::Request)?;
+        if options.identity().is_some() {
+            let text = "option identity: a service client has several connections, which cannot have the same one";
+            return Err(Error::new(Status::InvalidArgument, text));
+        }
+        let places = Places::new(options)?;
+        let inner = Arc::new(Inner {
+            name: name.to_owned(),
+            generation: generation(),
+            registry: Arc::clone(registry),
+            changed: Arc::clone(&places.changed),
+            ring: Arc::clone(&places.ring),
+            state: Mutex::new(State {
+                places,
+                known: false,
+                told: None,
+                asked_only: false,
+                wished: 0,
+                looked: 0,
+                trouble: None,
+            }),
+            closed: AtomicBool::new(false),
+        });
+        let epoll = Epoll::new()?;
+        epoll.add(inner.ring.fd(), RING)?;
+        let own = Arc::clone(&inner);
+        let spawned = with_signals_blocked(|| {
+            std::thread::Builder::new()
+                .name("dividere-find".into())
+                .spawn(move || own.run(&epoll))
+        });
+        let thread = spawned.map_err(|e| {
+            let text = format!("cannot start a service client's thread: {e}");
+            Error::new(Status::Limit, text)
+        })?;
+        Ok(ServiceClient {
+            inner,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Asks an instance, and waits for the reply, at most `timeout_ms` milliseconds in all. Where that instance is too
+    /// busy, stops, or the request could not be sent, another one is asked. With `may_repeat` that is also done where
+    /// an instance went away with the request, or has not answered in half of the time that was left while there was
+    /// another one: so it may be served more than once.
+    ///
+    /// NOT_FOUND, at once, where nobody has that name; BUSY where all are too busy; UNREACHABLE where the instance went
+    /// away, and may have served it or not; TIMEOUT where there is no reply in time. What the service answers as an
+    /// error: its status and text. `request` is emptied on success.
+    pub fn call(&self, request: &mut Message, reply: &mut Message, timeout_ms: i64, may_repeat: bool) -> Result<()> {
+        self.inner.check()?;
+        request.require_content()?;
+        let deadline = Deadline::from_ms(timeout_ms);
+        let mut tried = Vec::new();
+        let mut last = None;
+        loop {
+            let (place, others) = self.inner.choose(&tried, last.take(), deadline)?;
+            let terms = Terms::new(
+                may_repeat,
+                deadline.remaining().map_or(-1, |left| left.as_millis() as i64),
+            );
+            let mut body = request.frame_mut().share()?;
+            // Not waiting where another one may have room.
+            let sent = place
+                .request
+                .start(terms, &mut body, if others > 0 { Deadline::Now } else { deadline });
+            tried.push(place.number);
+            let outcome = match sent {
+                Ok(number) => self
+                    .inner
+                    .finish(&place, number, reply, deadline, may_repeat && others > 0),
+                Err(error) if error.status() == Status::TooLarge => return Err(error),
+                Err(error) => Outcome::NotServed(error),
+            };
+            self.inner.check()?;
+            last = Some(match outcome {
+                Outcome::Answered(answer) => {
+                    request.clear();
+                    return answer;
+                }
+                Outcome::NotServed(error) => error,
+                Outcome::Unknown(error) if may_repeat && !deadline.is_over() => error,
+                Outcome::Unknown(error) => return Err(error),
+            });
+        }
+    }
+
+    /// As `call`, with typed messages.
+    pub fn call_as<Q, A>(&self, request: &Q, timeout_ms: i64, may_repeat: bool) -> Result<A>
+    where
+        Q: prost::Message + prost::Name,
+        A: prost::Message + prost::Name + Default,
+    {
+        let (mut question, mut answer) = (Message::new(), Message::new());
+        question.set(request)?;
+        self.call(&mut question, &mut answer, timeout_ms, may_repeat)?;
+        answer.get()
+    }
+
+    /// The instances that are known now, connected or not.
+    pub fn instances(&self) -> Result<Vec<Instance>> {
+        self.inner.check()?;
+        Ok(lock(&self.inner.state).places.instances())
+    }
+
+    /// Waits until an instance is connected: for those who are there before the service is.
+    pub fn wait_for_service(&self, deadline: Deadline) -> Result<()> {
+        let mut wished_at: Option<Instant> = None;
+        loop {
+            let before = self.inner.changed.now();
+            self.inner.check()?;
+            let mut until = deadline;
+            {
+                let mut state = lock(&self.inner.state);
+                if state.places.is_any_up() {
+                    return Ok(());
+                }
+                if state.asked_only {
+                    // Nobody tells when it comes: it is asked for, a second after the last answer.
+                    let waits = state.wished > state.looked;
+                    if !waits && wished_at.is_none_or(|at| at.elapsed() >= ASK_AGAIN) {
+                        wished_at = Some(Instant::now());
+                        state.wished += 1;
+                        self.inner.ring.ring();
+                    }
+                    until = Deadline::after(ASK_AGAIN).min(deadline);
+                }
+            }
+            if !self.inner.changed.wait(before, until) && deadline.is_over() {
+                return Err(match deadline {
+                    Deadline::Now => Error::new(Status::WouldBlock, "no instance is connected yet"),
+                    _ => self.inner.none_connected(),
+                });
+            }
+        }
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.inner.closed.load(Ordering::Acquire)
+    }
+
+    /// Ends it: calls under way return CLOSED.
+    pub fn close(&self) -> Result<()> {
+        self.inner.check()?;
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return Err(closed());
+        }
+        self.inner.ring.ring();
+        self.inner.let_go()?;
+        if let Some(thread) = lock(&self.thread).take() {
+            if thread.join().is_err() {
+                log_line!(Error, "service", "a service client's thread had panicked");
+            }
+        }
+        // What the thread found meanwhile.
+        self.inner.let_go()
+    }
+}
+
+impl Drop for ServiceClient {
+    fn drop(&mut self) {
+        // CLOSED where it was closed before, FORKED in a child.
+        let _closed_already = self.close();
+    }
+}
+
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+const RING: u64 = 0;
+const WATCH: u64 = 1;
+
+/// What became of a request that was given to one instance.
+enum Outcome {
+    Answered(Result<()>),
+    /// For certain.
+    NotServed(Error),
+    Unknown(Error),
+}
+
+fn closed() -> Error {
+    Error::new(Status::Closed, "the service client is closed")
+}
+
+// -- the side of the calls
+
+impl Inner {
+    fn check(&self) -> Result<()> {
+        if self.generation != generation() {
+            let text = "the handle belongs to the process that this one was forked from";
+            return Err(Error::new(Status::Forked, text));
+        }
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        Ok(())
+    }
+
+    /// One to ask, and how many others could be asked instead. `last` is what is told where nobody is left.
+    fn choose(&self, tried: &[u64], last: Option<Error>, deadline: Deadline) -> Result<(Arc<Place>, usize)> {
+        let mut wish = None;
+        loop {
+            let before = self.changed.now();
+            {
+                let mut state = lock(&self.state);
+                let (choice, others) = state.places.choose(tried);
+                if let Choice::Take(place) = choice {
+                    return Ok((place, others));
+                }
+                self.check()?;
+                let busy = last.as_ref().filter(|e| e.status() == Status::Busy);
+                match (&choice, busy) {
+                    (Choice::Exhausted, _) | (_, Some(_)) => return Err(last.unwrap_or_else(|| self.none_connected())),
+                    _ => {}
+                }
+                if state.asked_only && wish.is_none_or(|wish| state.looked < wish) {
+                    if wish.is_none() {
+                        state.wished += 1;
+                        wish = Some(state.wished);
+                        self.ring.ring();
+                    }
+                } else if state.known && matches!(choice, Choice::Nobody) {
+                    let text = format!("no service is registered as '{}'", self.name);
+                    return Err(last.unwrap_or_else(|| Error::new(Status::NotFound, text)));
+                }
+                if let Some(trouble) = state.trouble.as_ref().filter(|e| is_final(e.status())) {
+                    return Err(trouble.clone());
+                }
+            }
+            if !self.changed.wait(before, deadline) {
+                return Err(last.unwrap_or_else(|| self.none_connected()));
+            }
+        }
+    }
+
+    fn none_connected(&self) -> Error {
+        let state = lock(&self.state);
+        let name = &self.name;
+        Error::new(
+            Status::Timeout,
+            match &state.trouble {
+                Some(trouble) => format!("'{name}' could not be looked up: {}", trouble.text()),
+                None if !state.known => format!("'{name}' could not be looked up in the time given"),
+                None => format!(
+                    "none of {} instances of '{name}' is connected",
+                    state.places.instances().len()
+                ),
+            },
+        )
+    }
+
+    /// Waits for what an instance answers; with `half`, not for the whole time.
+    fn finish(&self, place: &Place, number: u64, reply: &mut Message, deadline: Deadline, half: bool) -> Outcome {
+        let own = match deadline.remaining() {
+            Some(left) if half => Deadline::after(left / 2).min(deadline),
+            _ => deadline,
+        };
+        let answer = match place.request.finish(number, reply, own) {
+            Ok(answer) => answer,
+            Err(error) => {
+                // Over already, unless the time was.
+                let _over = place.request.abandon_call(number);
+                let at = &place.endpoint;
+                return Outcome::Unknown(match error.status() {
+                    Status::Timeout | Status::WouldBlock => {
+                        place.was_slow();
+                        Error::new(
+                            Status::Timeout,
+                            format!("no reply from '{}' at {at} in time", self.name),
+                        )
+                    }
+                    Status::Unreachable | Status::Closed | Status::NotFound => Error::new(
+                        Status::Unreachable,
+                        format!("'{}' at {at} went away before it answered", self.name),
+                    ),
+                    _ => error,
+                });
+            }
+        };
+        place.answered();
+        match answer {
+            Err(error) if error.status() == Status::Busy => Outcome::NotServed(error),
+            Err(error) if error.status() == Status::Closed => Outcome::NotServed(Error::new(
+                Status::Unreachable,
+                format!(
+                    "'{}' at {} stops, and took the request no more",
+                    self.name, place.endpoint
+                ),
+            )),
+            answer => Outcome::Answered(answer),
+        }
+    }
+}
+
+/// Waiting on would not help.
+fn is_final(status: Status) -> bool {
+    matches!(
+        status,
+        Status::Closed | Status::Permission | Status::Handshake | Status::InvalidArgument | Status::Decode
+    )
+}
+
+// -- the side of the thread
+
+impl Inner {
+    fn run(&self, epoll: &Epoll) {
+        let mut watch: Option<Watch> = None;
+        let mut ready = Vec::new();
+        let mut ask_at = Some(Instant::now());
+        while !self.closed.load(Ordering::Acquire) {
+            self.ring.quiet();
+            self.renew();
+            if let Some(of) = &watch {
+                if let Err(error) = self.take_in(of) {
+                    // A registry that serves no more watches can be asked still.
+                    log_line!(Info, "service", "'{}' is not followed any more: {error}", self.name);
+                    watch = None;
+                    ask_at = Some(Instant::now());
+                }
+            }
+            let wished = {
+                let state = lock(&self.state);
+                state.asked_only && state.wished > state.looked
+            };
+            let due = ask_at.map_or(wished, |at| at <= Instant::now());
+            if watch.is_none() && due {
+                ask_at = match self.ask(epoll) {
+                    Ok(found) => {
+                        watch = found;
+                        None
+                    }
+                    Err(error) => {
+                        let over = is_final(error.status());
+                        lock(&self.state).trouble = Some(error);
+                        self.changed.notify();
+                        let again = Duration::from_millis(PAUSE_MS as u64 * if over { 4 } else { 1 });
+                        Some(Instant::now() + again)
+                    }
+                };
+                continue;
+            }
+            let lacks_one = lock(&self.state).places.lacks_one();
+            let pause = if lacks_one || ask_at.is_some() { PAUSE_MS } else { -1 };
+            epoll.wait(&mut ready, pause);
+        }
+    }
+
+    /// Follows the name, where the registry can tell; or else looks it up.
+    fn ask(&self, epoll: &Epoll) -> Result<Option<Watch>> {
+        let wished = lock(&self.state).wished;
+        match self
+            .registry
+            .watch(Selection::Name(&self.name), Deadline::after(ASKING))
+        {
+            Ok(watch) => {
+                epoll.add(watch.fd()?, WATCH)?;
+                lock(&self.state).told = Some(Vec::new());
+                return Ok(Some(watch));
+            }
+            Err(error) if matches!(error.status(), Status::Unsupported | Status::Limit) => {}
+            Err(error) => return Err(error),
+        }
+        // 2.2.0 answers one request a second, of all its clients.
+        let found = self.registry.lookup_all(&self.name, Deadline::after(5 * ASKING))?;
+        let ids: Vec<u64> = found.iter().map(|instance| instance.id).collect();
+        let mut gone = Vec::new();
+        {
+            let mut state = lock(&self.state);
+            for instance in found {
+                gone.extend(state.places.put(instance));
+            }
+            gone.extend(state.places.keep_only(&ids));
+            state.known = true;
+            state.asked_only = true;
+            state.looked = wished;
+            state.trouble = None;
+        }
+        drop(gone);
+        self.changed.notify();
+        Ok(None)
+    }
+
+    /// What the watch tells. An error is its end.
+    fn take_in(&self, watch: &Watch) -> Result<()> {
+        loop {
+            let event = match watch.recv(Deadline::Now) {
+                Ok(event) => event,
+                Err(error) if error.status() == Status::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let mut gone = Vec::new();
+            {
+                let mut state = lock(&self.state);
+                let id = event.instance.id;
+                match event.kind {
+                    WatchEventKind::Put => {
+                        if let Some(told) = &mut state.told {
+                            told.push(id);
+                        }
+                        gone.extend(state.places.put(event.instance));
+                    }
+                    WatchEventKind::Delete => gone.extend(state.places.delete(id)),
+                    WatchEventKind::Complete => {
+                        if let Some(told) = state.told.take() {
+                            gone.extend(state.places.keep_only(&told));
+                        }
+                        state.known = true;
+                        state.asked_only = false;
+                        state.trouble = None;
+                    }
+                }
+            }
+            // Without the lock: the last one to let go closes the connection.
+            drop(gone);
+            self.changed.notify();
+        }
+    }
+
+    /// Ends the calls over connections that were lost, and connects anew.
+    fn renew(&self) {
+        let lost = lock(&self.state).places.renew();
+        if lost.is_empty() {
+            return;
+        }
+        for place in &lost {
+            log_line!(
+                Info,
+                "service",
+                "the connection to '{}' at {} was lost",
+                self.name,
+                place.endpoint
+            );
+            if let Err(error) = place.request.end() {
+                log_line!(Debug, "service", "cannot end calls to {}: {error}", place.endpoint);
+            }
+        }
+        self.changed.notify();
+    }
+
+    /// At the end.
+    fn let_go(&self) -> Result<()> {
+        let places = lock(&self.state).places.clear();
+        let closed = places.iter().try_for_each(|place| place.request.close());
+        self.changed.notify();
+        closed
+    }
+}

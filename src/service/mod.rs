@@ -1,0 +1,9 @@
+//! Services that are found by name: one serves requests on several threads, its client asks all that have the name.
+
+mod client;
+mod desk;
+mod places;
+mod serving;
+
+pub use client::ServiceClient;
+pub use serving::{Service, ServiceHandler, ServiceSettings};
