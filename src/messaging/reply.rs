@@ -61,9 +61,17 @@ impl Origin {
         }))
     }
 
-    /// `done` is called when it was answered, or given up: to be said before anybody else has it.
-    pub fn follow(&self, done: Done) {
-        *lock(&self.0.done) = Some(done);
+    /// As `new`, of a request that may be followed. It owes an answer.
+    pub fn to_be_followed(socket: &Arc<Socket>, route: Vec<Frame>) -> Origin {
+        Origin::made(socket, route, true, Some(Mutex::new(None)))
+    }
+
+    /// `done` is called when it was answered, or given up; of a request that is to be followed, before anybody else has
+    /// it. False where it is none.
+    pub fn follow(&self, done: Done) -> bool {
+        let Some(slot) = &self.0.done else { return false };
+        *lock(slot) = Some(done);
+        true
     }
 
     pub fn downgrade(&self) -> WeakOrigin {

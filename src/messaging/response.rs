@@ -41,13 +41,14 @@ impl Response {
         Ok(response)
     }
 
-    /// The next request, whatever became of the one before: for those who answer by its way back only.
-    pub(crate) fn take(&self, message: &mut Message, deadline: Deadline) -> Result<Origin> {
+    /// The next request, whatever became of the one before: for those who answer by its way back only. With
+    /// `follow` it may be followed.
+    pub(crate) fn take(&self, message: &mut Message, follow: bool, deadline: Deadline) -> Result<Origin> {
         let mut frames = Vec::with_capacity(USUAL_FRAMES);
         let mut patience = Patience::new(deadline);
         loop {
             self.socket.recv(&mut frames, deadline)?;
-            if let Some((payload, origin)) = self.split(&mut frames) {
+            if let Some((payload, origin)) = self.split(&mut frames, follow) {
                 message.received(payload, Some(origin.clone()));
                 return Ok(origin);
             }
@@ -80,7 +81,7 @@ impl Response {
 
     /// Splits route and payload as REP does. What has no delimiter has no way back and is dropped; what has more than
     /// one frame behind it is answered with an error.
-    fn split(&self, frames: &mut Vec<Frame>) -> Option<(Frame, Origin)> {
+    fn split(&self, frames: &mut Vec<Frame>, follow: bool) -> Option<(Frame, Origin)> {
         // The first frame is the router's own name for the peer.
         let delimiter = frames.iter().skip(1).position(Frame::is_empty).map(|at| at + 1);
         let Some(delimiter) = delimiter.filter(|at| at + 1 < frames.len()) else {
@@ -92,7 +93,11 @@ impl Response {
             false => None,
         };
         frames.truncate(delimiter + 1);
-        let origin = Origin::new(&self.socket, std::mem::take(frames), true);
+        let route = std::mem::take(frames);
+        let origin = match follow {
+            true => Origin::to_be_followed(&self.socket, route),
+            false => Origin::new(&self.socket, route, true),
+        };
         if payload.is_none() {
             self.socket.counters.dropped_malformed();
             self.refuse(&origin, Status::Decode, "a request is one frame");
@@ -119,7 +124,7 @@ impl Channel for Response {
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check_order()?;
-        let origin = self.take(message, deadline)?;
+        let origin = self.take(message, false, deadline)?;
         *lock(&self.current) = Some(origin);
         Ok(())
     }
@@ -146,7 +151,7 @@ impl Channel for Response {
         if !recv_frames_reserved(&self.socket, &mut frames)? {
             return Ok(false);
         }
-        let Some((payload, origin)) = self.split(&mut frames) else {
+        let Some((payload, origin)) = self.split(&mut frames, false) else {
             return Ok(false);
         };
         message.received(payload, Some(origin));

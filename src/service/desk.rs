@@ -25,7 +25,9 @@ impl Desk {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         lock(&self.open).insert(number, origin.downgrade());
         let desk = Arc::clone(self);
-        origin.follow(Box::new(move || desk.leave(number)));
+        if !origin.follow(Box::new(move || desk.leave(number))) {
+            self.leave(number);
+        }
     }
 
     fn leave(&self, number: u64) {

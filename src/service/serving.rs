@@ -426,7 +426,7 @@ impl Inner {
 
     /// Until nobody is connected any more: service clients leave when they hear that the service is gone.
     fn wait_until_left_alone(&self, deadline: Deadline) {
-        for socket in self.response.sockets() {
+        for socket in self.response.sockets().iter() {
             socket.peers.wait_for_none(deadline);
         }
     }
@@ -451,7 +451,7 @@ impl Inner {
             }
             pool.receiving = true;
             drop(pool);
-            let received = self.response.take(&mut request, Deadline::Never);
+            let received = self.response.take(&mut request, true, Deadline::Never);
             pool = lock(&self.pool);
             pool.receiving = false;
             match received {
