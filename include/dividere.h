@@ -1154,6 +1154,42 @@ typedef struct dividere_registry_server_t {
     uint64_t id;
 } dividere_registry_server_t;
 
+/**
+ * Serves requests under a name, on several threads where it is told so, and answers each: with a reply, or with an
+ * error. UNSUPPORTED for a type that no handler is for, DECODE for what is no envelope, REMOTE where a handler failed;
+ * BUSY where too many wait, and CLOSED while it stops: these two say that nothing was done, and a service client asks
+ * another instance.
+ */
+typedef struct dividere_service_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_service_t;
+
+/**
+ * Serves one request. Both messages are lent for the call: what is prepared in `reply` is the answer; or `request` is
+ * answered by dividere_message_reply, at once or later by a clone. Returns OK, or what went wrong, which the asker is
+ * told as REMOTE, with the last error of this thread (see dividere_fail). Runs on several threads at once where there
+ * are several workers; may call anything.
+ */
+typedef dividere_status_t (*dividere_service_handler_t)(void *context,
+                                                        struct dividere_service_t service,
+                                                        struct dividere_message_t *request,
+                                                        struct dividere_message_t *reply);
+
+/**
+ * Calls a service by its name. A thread of its own follows what is registered and connects to every instance; calls
+ * take turns at those that are connected. Where the registry is of dividere 2.2.0, which tells of no changes, it is
+ * asked whenever no instance is connected.
+ */
+typedef struct dividere_service_client_t {
+    /**
+     * Its number; 0 for none.
+     */
+    uint64_t id;
+} dividere_service_client_t;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -2339,6 +2375,101 @@ dividere_status_t dividere_watch_fd(struct dividere_watch_t watch,
  * Ends a watch: blocked calls return CLOSED.
  */
 dividere_status_t dividere_watch_close(struct dividere_watch_t watch);
+
+/**
+ * Makes a service of this name and binds it, to a TCP endpoint ("tcp://127.0.0.1:*"), or for NULL to the first free
+ * port from 5101 to 6000 on all interfaces. It is registered by `registry`, which several services and clients may
+ * share, from dividere_service_start on, with `metadata_len` bytes of what it wants to tell of itself. So many handlers
+ * run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says. NULL
+ * options are the defaults. ADDRESS_IN_USE where no port is free.
+ */
+dividere_status_t dividere_service_new(const char *name,
+                                       struct dividere_registry_client_t registry,
+                                       const char *endpoint,
+                                       const struct dividere_options_t *options,
+                                       uint32_t workers,
+                                       uint32_t most_waiting,
+                                       const void *metadata,
+                                       size_t metadata_len,
+                                       struct dividere_service_t *service);
+
+/**
+ * Closes a service at once: it is unregistered, and what is not answered is answered with an error. Waits for handlers
+ * under way, at most for 10 s (then TIMEOUT); in a handler it does not.
+ */
+dividere_status_t dividere_service_close(struct dividere_service_t service);
+
+/**
+ * Calls `handler` for requests of the type `type_name` (full name), in place of the one set before; with NULL as the
+ * name, for all that no other handler is for. A NULL `handler` takes it away. From any thread, at any time.
+ */
+dividere_status_t dividere_service_on(struct dividere_service_t service,
+                                      const char *type_name,
+                                      dividere_service_handler_t handler,
+                                      void *context,
+                                      dividere_destructor_t destructor);
+
+/**
+ * Serves from now on, and registers the service. TIMEOUT where no registry answers: it serves nevertheless, and may be
+ * started again. STATE where it is registered already.
+ */
+dividere_status_t dividere_service_start(struct dividere_service_t service,
+                                         int64_t timeout_ms);
+
+/**
+ * The TCP port that it is bound to.
+ */
+dividere_status_t dividere_service_port(struct dividere_service_t service, uint32_t *port);
+
+/**
+ * Takes the service out of the registry, refuses new requests, waits until those that it has are answered, and closes
+ * it. TIMEOUT where that takes longer: it is closed all the same, and what is left is answered with an error. In a
+ * handler it waits for nothing: stop it from another thread.
+ */
+dividere_status_t dividere_service_stop(struct dividere_service_t service,
+                                        int64_t timeout_ms);
+
+/**
+ * Makes a client of the service `name`, which is found through `registry`; several clients and services may share it.
+ * The options are those of the connections to the instances, NULL for the defaults. It waits for nothing.
+ */
+dividere_status_t dividere_service_client_new(const char *name,
+                                              struct dividere_registry_client_t registry,
+                                              const struct dividere_options_t *options,
+                                              struct dividere_service_client_t *client);
+
+/**
+ * Closes a service client: calls under way return CLOSED.
+ */
+dividere_status_t dividere_service_client_close(struct dividere_service_client_t client);
+
+/**
+ * Asks an instance and waits for the reply, at most `timeout_ms` milliseconds in all; another one where that instance
+ * is too busy, stops, or the request could not be sent. With `may_repeat` of 1 also where an instance went away with
+ * the request, or has not answered in half of the time left while there was another one: so it may be served more than
+ * once. Several threads may call at once. `message` is empty afterwards, on success only; the two messages are different
+ * objects.
+ *
+ * NOT_FOUND, at once, where nobody has that name; BUSY where all are too busy; UNREACHABLE where the instance went away
+ * and may have served it or not; TIMEOUT where no reply came in time; else the status that the service answered with.
+ */
+dividere_status_t dividere_service_client_call(struct dividere_service_client_t client,
+                                               struct dividere_message_t *message,
+                                               struct dividere_message_t *reply,
+                                               int64_t timeout_ms,
+                                               int32_t may_repeat);
+
+/**
+ * Waits until an instance is connected: for those who are there before the service is.
+ */
+dividere_status_t dividere_service_client_wait(struct dividere_service_client_t client,
+                                               int64_t timeout_ms);
+
+/**
+ * The instances that are known now, connected or not. To be freed with dividere_instances_free.
+ */
+dividere_status_t dividere_service_client_instances(struct dividere_service_client_t client,
+                                                    struct dividere_instances_t **instances);
 
 #ifdef __cplusplus
 }  // extern "C"

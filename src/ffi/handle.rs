@@ -18,6 +18,7 @@ use crate::messaging::subscriber::Subscriber;
 use crate::registry::client::RegistryClient;
 use crate::registry::server::RegistryServer;
 use crate::registry::watch::Watch;
+use crate::service::{Service, ServiceClient};
 
 mod recent;
 mod table;
@@ -81,6 +82,8 @@ kinds! {
     RegistryServer = 20, "registry server";
     RegistryClient = 21, "registry client";
     Watch = 22, "watch";
+    Service = 23, "service";
+    ServiceClient = 24, "service client";
 }
 
 impl Object {
@@ -96,6 +99,7 @@ impl Object {
             Object::RegistryServer(role) => Arc::clone(role) as Arc<dyn Channel>,
             Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
             Object::RegistryClient(_) | Object::Watch(_) => return None,
+            Object::Service(_) | Object::ServiceClient(_) => return None,
         })
     }
 
@@ -110,6 +114,7 @@ impl Object {
             Object::RegistryServer(role) => role.as_ref(),
             Object::Reactor(_) | Object::Proxy(_) | Object::Broker(_) => return None,
             Object::RegistryClient(_) | Object::Watch(_) => return None,
+            Object::Service(_) | Object::ServiceClient(_) => return None,
         })
     }
 
@@ -127,6 +132,8 @@ impl Object {
             Object::RegistryServer(server) => server.close(),
             Object::RegistryClient(client) => client.close(),
             Object::Watch(watch) => watch.close(),
+            Object::Service(service) => service.close(),
+            Object::ServiceClient(client) => client.close(),
         }
     }
 }
@@ -160,6 +167,14 @@ pub(super) fn keep_socket(id: u64) -> Result<Arc<dyn Channel>> {
         .object()
         .and_then(Object::channel)
         .ok_or_else(|| not_a(SOCKET, id))
+}
+
+/// The registry client of a number, to be kept beyond the call.
+pub(super) fn keep_registry_client(id: u64) -> Result<Arc<RegistryClient>> {
+    match enter(id, RegistryClient::NAME)?.object() {
+        Some(Object::RegistryClient(client)) => Ok(Arc::clone(client)),
+        _ => Err(not_a(RegistryClient::NAME, id)),
+    }
 }
 
 /// Ends an object of this kind: see `close_object`.

@@ -73,3 +73,6 @@ pub mod instances;
 pub mod registry_client;
 pub mod registry_server;
 pub mod watch;
+
+pub mod service;
+pub mod service_client;

@@ -331,6 +331,7 @@ Handler = CFUNCTYPE(c_int32, c_void_p, POINTER(Delivery), c_void_p)
 ErrorHandler = CFUNCTYPE(None, c_void_p, POINTER(Delivery), c_void_p, c_int32, c_char_p)
 Task = CFUNCTYPE(None, c_void_p, c_uint64)
 WorkerHandler = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_void_p, c_void_p)
+ServiceHandler = CFUNCTYPE(c_int32, c_void_p, c_uint64, c_void_p, c_void_p)
 
 # Name, result, parameters.
 FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
@@ -487,4 +488,15 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_watch_recv", c_int32, [c_uint64, c_int64, POINTER(c_int32), POINTER(c_void_p)]),
     ("dividere_watch_fd", c_int32, [c_uint64, POINTER(c_int32)]),
     ("dividere_watch_close", c_int32, [c_uint64]),
+    ("dividere_service_new", c_int32, [c_char_p, c_uint64, c_char_p, c_void_p, c_uint32, c_uint32, c_void_p, c_size_t, POINTER(c_uint64)]),
+    ("dividere_service_close", c_int32, [c_uint64]),
+    ("dividere_service_on", c_int32, [c_uint64, c_char_p, c_void_p, c_void_p, c_void_p]),
+    ("dividere_service_start", c_int32, [c_uint64, c_int64]),
+    ("dividere_service_port", c_int32, [c_uint64, POINTER(c_uint32)]),
+    ("dividere_service_stop", c_int32, [c_uint64, c_int64]),
+    ("dividere_service_client_new", c_int32, [c_char_p, c_uint64, c_void_p, POINTER(c_uint64)]),
+    ("dividere_service_client_close", c_int32, [c_uint64]),
+    ("dividere_service_client_call", c_int32, [c_uint64, c_void_p, c_void_p, c_int64, c_int32]),
+    ("dividere_service_client_wait", c_int32, [c_uint64, c_int64]),
+    ("dividere_service_client_instances", c_int32, [c_uint64, POINTER(c_void_p)]),
 ]

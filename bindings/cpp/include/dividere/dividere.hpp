@@ -22,6 +22,7 @@
 #include <dividere/registry.hpp>
 #include <dividere/request.hpp>
 #include <dividere/response.hpp>
+#include <dividere/service.hpp>
 #include <dividere/subscriber.hpp>
 #include <dividere/worker.hpp>
 

@@ -1,0 +1,246 @@
+// Services: serves requests under a name, and calls a service by its name.
+#ifndef DIVIDERE_SERVICE_HPP
+#define DIVIDERE_SERVICE_HPP
+
+#include <dividere/callback.hpp>
+#include <dividere/message.hpp>
+#include <dividere/registry.hpp>
+#include <dividere/scratch.hpp>
+#include <dividere/worker.hpp>
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace dividere {
+
+/// How a service serves.
+struct ServiceSettings {
+    /// Where it is bound, on TCP: "tcp://127.0.0.1:*". Empty for the first free port from 5101 to 6000, on all
+    /// interfaces.
+    std::string endpoint;
+    /// How many handlers run at once, 1 to 1024.
+    std::uint32_t workers = 1;
+    /// How many requests wait for a worker; more are refused with Busy.
+    std::uint32_t most_waiting = 1000;
+    /// What it tells of itself in the registry.
+    std::string metadata;
+};
+
+/// A service: found by its name, it answers each request, with a reply or with an error. Handlers are set, then it is
+/// started. Unsupported is answered for a type that no handler is for, Decode for what is no envelope, Remote where a
+/// handler threw (with the text); Busy where too many wait, and Closed while it stops: these two say that nothing was
+/// done, and a ServiceClient asks another instance. Move-only, closed at its end. May be used from any thread.
+class Service {
+public:
+    /// Binds it. `registry`, which several services and clients may share, will register it.
+    Service(std::string_view name, const RegistryClient &registry, const ServiceSettings &settings = {},
+            const Options &options = {})
+        : Service(try_make(name, registry, settings, options).value()) {}
+
+    static Result<Service> try_make(std::string_view name, const RegistryClient &registry,
+                                    const ServiceSettings &settings = {}, const Options &options = {}) {
+        dividere_service_t service = {0};
+        const char *endpoint = settings.endpoint.empty() ? nullptr : settings.endpoint.c_str();
+        Result<void> made = detail::with_c_text(name, [&](const char *text) {
+            return dividere_service_new(text, registry.native(), endpoint, options.native(), settings.workers,
+                                        settings.most_waiting, settings.metadata.data(), settings.metadata.size(),
+                                        &service);
+        });
+        return made ? Result<Service>(Service(service)) : Result<Service>(std::move(made));
+    }
+
+    Service(Service &&other) noexcept : service_(std::exchange(other.service_, {0})) {}
+    Service &operator=(Service &&other) noexcept {
+        if (this != &other) {
+            close();
+            service_ = std::exchange(other.service_, {0});
+        }
+        return *this;
+    }
+    Service(const Service &) = delete;
+    Service &operator=(const Service &) = delete;
+    ~Service() { close(); }
+
+    /// Calls `handler` for requests of the type Question, on several threads at once where there are several workers.
+    /// It is called with the question and returns the reply, a protobuf message; or it is called with the question and
+    /// the BorrowedMessage, returns nothing, and answers by that, at once or later.
+    ///
+    ///     service.on<Question>([](const Question &question) { return answer_to(question); });
+    template <class Question, class F, if_protobuf<Question> = 0>
+    void on(F &&handler) const {
+        using Function = std::decay_t<F>;
+        const auto call = [](void *context, dividere_service_t, dividere_message_t *request,
+                             dividere_message_t *reply) {
+            return guarded([&] {
+                Function &function = *static_cast<Function *>(context);
+                BorrowedMessage asked(request);
+                const Question question = asked.template get<Question>();
+                if constexpr (std::is_invocable_v<Function &, const Question &, BorrowedMessage &>) {
+                    function(question, asked);
+                } else {
+                    static_assert(
+                        std::is_invocable_v<Function &, const Question &>,
+                        "a handler is called with (const Question &) or (const Question &, BorrowedMessage &)");
+                    detail::serialise(function(question), reply).value();
+                }
+            });
+        };
+        auto context = detail::context_of(std::forward<F>(handler));
+        detail::check(dividere_service_on(service_, type_name<Question>().c_str(), call, context.release(),
+                                          detail::destroy<Function>));
+    }
+
+    /// Calls `handler(BorrowedMessage &)` for requests that no other handler is for; it answers by `reply`.
+    template <class F>
+    void on_default(F &&handler) const {
+        using Function = std::decay_t<F>;
+        const auto call = [](void *context, dividere_service_t, dividere_message_t *request, dividere_message_t *) {
+            return guarded([&] {
+                BorrowedMessage asked(request);
+                (*static_cast<Function *>(context))(asked);
+            });
+        };
+        auto context = detail::context_of(std::forward<F>(handler));
+        detail::check(dividere_service_on(service_, nullptr, call, context.release(), detail::destroy<Function>));
+    }
+
+    /// Serves from now on, and registers it. Timeout where no registry answers: it serves nevertheless, and may be
+    /// started again.
+    Result<void> try_start(Timeout timeout) const {
+        return detail::outcome(dividere_service_start(service_, timeout.ms()));
+    }
+    void start(Timeout timeout) const { try_start(timeout).value(); }
+
+    /// The TCP port that it is bound to.
+    std::uint16_t port() const {
+        std::uint32_t port = 0;
+        detail::check(dividere_service_port(service_, &port));
+        return static_cast<std::uint16_t>(port);
+    }
+
+    /// Unregisters it, refuses new requests, waits until those that it has are answered, and closes it. Timeout where
+    /// that takes longer: it is closed all the same, and what is left is answered with an error.
+    Result<void> try_stop(Timeout timeout) const {
+        return detail::outcome(dividere_service_stop(service_, timeout.ms()));
+    }
+    void stop(Timeout timeout) const { try_stop(timeout).value(); }
+
+    /// As `stop`, at once; handlers under way are waited for.
+    void close() const noexcept { static_cast<void>(dividere_service_close(service_)); }
+
+    /// The handle of the C functions; none in one that was moved from.
+    dividere_service_t native() const noexcept { return service_; }
+
+private:
+    explicit Service(dividere_service_t service) noexcept : service_(service) {}
+
+    /// Runs a handler, and makes a status with words of what it throws.
+    template <class Body>
+    static dividere_status_t guarded(Body body) noexcept {
+        try {
+            body();
+            return DIVIDERE_OK;
+        } catch (const Error &error) {
+            return dividere_fail(static_cast<std::int32_t>(error.status()), error.text());
+        } catch (const std::exception &exception) {
+            return dividere_fail(DIVIDERE_REMOTE, exception.what());
+        } catch (...) {
+            return dividere_fail(DIVIDERE_REMOTE, "a handler threw what is no std::exception");
+        }
+    }
+
+    dividere_service_t service_;
+};
+
+/// Calls a service by its name: the instances take turns, and come and go without the caller noticing, as far as
+/// requests may be repeated. Move-only, closed at its end. May be used from any thread, with any number of calls at
+/// once.
+class ServiceClient {
+public:
+    ServiceClient(std::string_view name, const RegistryClient &registry, const Options &options = {})
+        : ServiceClient(try_make(name, registry, options).value()) {}
+
+    static Result<ServiceClient> try_make(std::string_view name, const RegistryClient &registry,
+                                          const Options &options = {}) {
+        dividere_service_client_t client = {0};
+        Result<void> made = detail::with_c_text(name, [&](const char *text) {
+            return dividere_service_client_new(text, registry.native(), options.native(), &client);
+        });
+        return made ? Result<ServiceClient>(ServiceClient(client)) : Result<ServiceClient>(std::move(made));
+    }
+
+    ServiceClient(ServiceClient &&other) noexcept : client_(std::exchange(other.client_, {0})) {}
+    ServiceClient &operator=(ServiceClient &&other) noexcept {
+        if (this != &other) {
+            close();
+            client_ = std::exchange(other.client_, {0});
+        }
+        return *this;
+    }
+    ServiceClient(const ServiceClient &) = delete;
+    ServiceClient &operator=(const ServiceClient &) = delete;
+    ~ServiceClient() { close(); }
+
+    /// Whether a request may be served more than once.
+    enum class Repeat : std::int32_t { no = 0, yes = 1 };
+
+    /// Asks an instance, and waits for the reply, at most `timeout` in all; another one where that one is too busy,
+    /// stops, or the request could not be sent; with Repeat::yes also where it went away with the request, or has not
+    /// answered in half of the time left while there was another one.
+    ///
+    /// NotFound, at once, where nobody has that name; Busy where all are too busy; Unreachable where the instance went
+    /// away and may have served it or not; Timeout where no reply came; else the status that the service answered with.
+    template <class Reply, class Question, if_protobuf<Reply> = 0, if_protobuf<Question> = 0>
+    Result<Reply> try_call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
+        detail::Scratch out;
+        Result<void> called = detail::serialise(question, out.get());
+        if (!called) {
+            return called;
+        }
+        detail::Scratch in;
+        called = detail::outcome(dividere_service_client_call(client_, out.get(), in.get(), timeout.ms(),
+                                                              static_cast<std::int32_t>(repeat)));
+        if (!called) {
+            out.clear_at_end();
+            return called;
+        }
+        return BorrowedMessage(in.get()).template try_get<Reply>();
+    }
+    template <class Reply, class Question, if_protobuf<Reply> = 0, if_protobuf<Question> = 0>
+    Reply call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
+        return try_call<Reply>(question, timeout, repeat).value();
+    }
+
+    /// Waits until an instance is connected.
+    Result<void> try_wait_for_service(Timeout timeout) const {
+        return detail::outcome(dividere_service_client_wait(client_, timeout.ms()));
+    }
+    void wait_for_service(Timeout timeout) const { try_wait_for_service(timeout).value(); }
+
+    /// The instances that are known now, connected or not.
+    std::vector<Instance> instances() const {
+        detail::Instances instances;
+        detail::check(dividere_service_client_instances(client_, instances.place()));
+        return instances.all();
+    }
+
+    /// Ends it: calls under way return Closed.
+    void close() const noexcept { static_cast<void>(dividere_service_client_close(client_)); }
+
+    /// The handle of the C functions; none in one that was moved from.
+    dividere_service_client_t native() const noexcept { return client_; }
+
+private:
+    explicit ServiceClient(dividere_service_client_t client) noexcept : client_(client) {}
+
+    dividere_service_client_t client_;
+};
+
+} // namespace dividere
+
+#endif

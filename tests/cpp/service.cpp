@@ -1,0 +1,120 @@
+// Services: handlers of every form, what is thrown, refusals, and clients that find instances by name.
+#include "support.hpp"
+
+#include "messages.pb.h"
+
+#include <atomic>
+#include <stdexcept>
+
+using acme::v1::Alarm;
+using acme::v1::Answer;
+using acme::v1::Question;
+using dividere::BorrowedMessage;
+using dividere::Error;
+using dividere::Message;
+using dividere::Options;
+using dividere::RegistryClient;
+using dividere::RegistryServer;
+using dividere::Service;
+using dividere::ServiceClient;
+using dividere::ServiceSettings;
+using dividere::Status;
+using support::any_port;
+using support::await;
+using support::limit;
+using support::thrown;
+
+namespace {
+
+struct Names {
+    RegistryServer server{any_port};
+    RegistryClient client{server.last_endpoint(), Options().registry_advertise("127.0.0.1")};
+};
+
+ServiceSettings local() {
+    ServiceSettings settings;
+    settings.endpoint = any_port;
+    return settings;
+}
+
+Question question(int number) {
+    Question question;
+    question.set_number(number);
+    return question;
+}
+
+Answer next_of(const Question &question) {
+    if (question.number() < 0) {
+        throw std::out_of_range("below 0");
+    }
+    Answer answer;
+    answer.set_number(question.number() + 1);
+    return answer;
+}
+
+TEST(Service, IsFoundByItsNameAndAnswers) {
+    Names names;
+    Service service("acme.next", names.client, local());
+    service.on<Question>(next_of);
+    service.start(limit);
+    EXPECT_EQ(service.try_start(limit).status(), Status::State);
+    ServiceClient client("acme.next", names.client);
+    client.wait_for_service(limit);
+    ASSERT_EQ(client.instances().size(), 1u);
+    EXPECT_EQ(client.instances()[0].port, service.port());
+    EXPECT_EQ(client.call<Answer>(question(41), limit).number(), 42);
+    EXPECT_EQ(client.try_call<Answer>(question(1), limit, ServiceClient::Repeat::yes).value().number(), 2);
+    // What a handler throws, the asker is told.
+    const auto failed = client.try_call<Answer>(question(-1), limit);
+    EXPECT_EQ(failed.status(), Status::Remote);
+    EXPECT_NE(std::string(failed.text()).find("below 0"), std::string::npos);
+    EXPECT_EQ(client.try_call<Answer>(Alarm(), limit).status(), Status::Unsupported);
+    EXPECT_EQ(client.try_call<Alarm>(question(1), limit).status(), Status::Type);
+    service.stop(limit);
+    EXPECT_EQ(service.try_stop(limit).status(), Status::Closed);
+}
+
+TEST(Service, ANameThatNobodyHasIsToldAtOnce) {
+    Names names;
+    ServiceClient client("acme.nobody", names.client);
+    EXPECT_EQ(client.try_call<Answer>(question(1), limit).status(), Status::NotFound);
+    EXPECT_EQ(thrown([&] { client.call<Answer>(question(1), limit); }), Status::NotFound);
+    client.close();
+    EXPECT_EQ(client.try_call<Answer>(question(1), limit).status(), Status::Closed);
+    EXPECT_EQ(thrown([&] { Service("", names.client); }), Status::InvalidArgument);
+}
+
+TEST(Service, ARequestIsAnsweredLaterByWhoeverKeptIt) {
+    Names names;
+    Service service("acme.later", names.client, local());
+    std::promise<Message> kept;
+    service.on<Question>([&](const Question &, BorrowedMessage &request) { kept.set_value(request.keep()); });
+    service.on_default([](BorrowedMessage &request) { request.reply(Answer()); });
+    service.start(limit);
+    ServiceClient client("acme.later", names.client);
+    EXPECT_EQ(client.call<Answer>(Alarm(), limit).number(), 0);
+    auto answer = std::async(std::launch::async, [&] { return client.call<Answer>(question(1), limit).number(); });
+    auto coming = kept.get_future();
+    const Message message = await(coming);
+    Answer late;
+    late.set_number(7);
+    message.reply(late);
+    EXPECT_EQ(await(answer), 7);
+}
+
+TEST(Service, HandlersAreDestroyedOnce) {
+    Names names;
+    auto counted = std::make_shared<int>(0);
+    {
+        Service service("acme.counted", names.client, local());
+        service.on<Question>([counted](const Question &) { return Answer(); });
+        EXPECT_EQ(counted.use_count(), 2);
+        Service moved = std::move(service);
+        moved.on<Question>(next_of);
+        EXPECT_EQ(counted.use_count(), 1);
+        moved.on_default([counted](BorrowedMessage &) {});
+    }
+    EXPECT_EQ(counted.use_count(), 1);
+}
+
+} // namespace
