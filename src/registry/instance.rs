@@ -87,7 +87,11 @@ pub(crate) fn check_server(server: &str) -> Result<()> {
         None => Ok(()),
         Some(c) => Err(Error::new(
             Status::InvalidArgument,
-            format!("'{}' is no host: it has a '{}'", server.escape_debug(), c.escape_debug()),
+            format!(
+                "'{}' is no host: it has a '{}'",
+                server.escape_debug(),
+                c.escape_debug()
+            ),
         )),
     }
 }
@@ -121,7 +125,15 @@ mod tests {
 
     #[test]
     fn a_host_is_nothing_but_a_host() {
-        for host in ["127.0.0.1", "localhost", "node-7.example.org", "fe80::1%eth0", "[::1]", "bücher.example", "a_b"] {
+        for host in [
+            "127.0.0.1",
+            "localhost",
+            "node-7.example.org",
+            "fe80::1%eth0",
+            "[::1]",
+            "bücher.example",
+            "a_b",
+        ] {
             assert!(check_server(host).is_ok(), "{host}");
         }
         for wrong in ["", "a,@tcp://*:1", "a b", "a/b", "@a", ">a", "*", "a;b", "a\n", "a,b"] {
