@@ -132,3 +132,58 @@ class Client:
 
     def close(self):
         check(LIBRARY.dividere_registry_client_close(self.handle))
+
+
+# int32_t (*)(void *context, dividere_service_t, dividere_message_t *request, dividere_message_t *reply)
+HANDLER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)
+
+
+class Service:
+    """Our service: it answers each ServiceLookupReq with `ack{ok}`."""
+
+    def __init__(self, name, client):
+        self.handle = Handle()
+        # Nobody else keeps it.
+        self.handler = HANDLER(self._handle)
+        made = LIBRARY.dividere_service_new(
+            name.encode(), client.handle, b"tcp://127.0.0.1:*", None, 1, 10, None, ctypes.c_size_t(0),
+            ctypes.byref(self.handle),
+        )  # fmt: skip
+        check(made)
+        check(LIBRARY.dividere_service_on(self.handle, b"ServiceLookupReq", self.handler, None, None))
+        check(LIBRARY.dividere_service_start(self.handle, ctypes.c_int64(LIMIT_MS)))
+
+    @staticmethod
+    def _handle(_context, _service, _request, reply):
+        payload = b"\x08\x01"
+        return LIBRARY.dividere_message_set(ctypes.c_void_p(reply), b"ack", payload, ctypes.c_size_t(2))
+
+    def stop(self):
+        check(LIBRARY.dividere_service_stop(self.handle, ctypes.c_int64(LIMIT_MS)))
+
+
+class ServiceClient:
+    """Our client of a service."""
+
+    def __init__(self, name, client):
+        self.handle = Handle()
+        check(
+            LIBRARY.dividere_service_client_new(name.encode(), client.handle, None, ctypes.byref(self.handle))
+        )
+
+    def call(self):
+        """Whether the answer is `ack{ok}`."""
+        request, reply = ctypes.c_void_p(), ctypes.c_void_p()
+        check(LIBRARY.dividere_message_new(ctypes.byref(request)))
+        check(LIBRARY.dividere_message_new(ctypes.byref(reply)))
+        try:
+            check(LIBRARY.dividere_message_set(request, b"ServiceLookupReq", None, ctypes.c_size_t(0)))
+            limit = ctypes.c_int64(LIMIT_MS)
+            check(LIBRARY.dividere_service_client_call(self.handle, request, reply, limit, 0))
+            return LIBRARY.dividere_message_is(reply, b"ack") == 1
+        finally:
+            LIBRARY.dividere_message_free(request)
+            LIBRARY.dividere_message_free(reply)
+
+    def close(self):
+        check(LIBRARY.dividere_service_client_close(self.handle))

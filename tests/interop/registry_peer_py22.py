@@ -11,7 +11,7 @@ line, and ends with its input.
 import os
 import sys
 
-from dividere import MsgLib, registry, service
+from dividere import MsgLib, messaging, registry, service
 
 # 2.2.0 asks for the address that leads to 8.8.8.8, which a test machine need not have.
 registry.ServiceRegistry.Client.getLocalIp = lambda self: "127.0.0.1"
@@ -39,6 +39,11 @@ def serve(role, ports):
             elif verb == "unregister":
                 client.unregisterService(name, int(port))
                 say("done")
+            elif verb == "call":
+                found = client.lookupService(name)
+                request = messaging.Request(f"tcp://{found.server}:{found.port}")
+                request.send(MsgLib.ServiceLookupReq(serviceName="what"))
+                say("answered", request.recv().ok)
             else:
                 found = client.lookupService(name)
                 say(found.server, found.port)

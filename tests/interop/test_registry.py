@@ -13,7 +13,7 @@ import time
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from ours import NOT_FOUND, UNSUPPORTED, Client, Failed, Server  # noqa: E402
+from ours import NOT_FOUND, UNSUPPORTED, Client, Failed, Server, Service, ServiceClient  # noqa: E402
 
 PEER = pathlib.Path(__file__).parent / "registry_peer_py22.py"
 
@@ -202,3 +202,41 @@ def test_where_a_server_of_old_cannot_do_it_the_next_one_is_asked(started, ports
     assert theirs.ask("how are you") == "alive"
     ours.close()
     server.close()
+
+
+def test_a_client_of_old_finds_and_calls_our_service(started, ports):
+    server = Server(*ports)
+    ours = Client(*ports)
+    service = Service("clock", ours)
+    theirs = started("client", ports[0])
+    assert theirs.ask("call clock") == "answered True"
+    service.stop()
+    assert theirs.ask("lookup clock") == "unavailable 0"
+    ours.close()
+    server.close()
+
+
+def test_our_service_client_calls_a_service_of_old(started, ports):
+    server = Server(*ports)
+    _, name, _port = started("service", *ports).ready.split()
+    ours = Client(*ports)
+    caller = ServiceClient(name, ours)
+    assert caller.call()
+    caller.close()
+    ours.close()
+    server.close()
+
+
+def test_our_service_client_finds_by_a_server_of_old(started, ports):
+    theirs = started("registry", *ports)
+    ours = Client(*ports)
+    caller = ServiceClient("clock", ours)
+    with pytest.raises(Failed) as failed:
+        caller.call()
+    assert failed.value.status == NOT_FOUND
+    service = Service("clock", ours)
+    assert caller.call()
+    service.stop()
+    caller.close()
+    ours.close()
+    assert theirs.ask("how are you") == "alive"
