@@ -204,8 +204,8 @@ fn a_service_is_called_by_its_name() {
 fn what_a_service_says_of_its_place_makes_nobody_bind() {
     let (_registry, at) = registry();
     let lie = r#"{"serviceName": "evil", "server": "127.0.0.1:1,@tcp://127.0.0.1", "port": 40000}"#;
-    assert_eq!(run(&["call", &at, "RegisterService", lie]).ok(), "ack {\"ok\":true}\n");
-    ask(&at, "call evil --bytes x").failed(1, "ENDPOINT: no instance of the service can be reached");
+    assert_eq!(run(&["call", &at, "RegisterService", lie]).ok(), "ack {}\n", "refused");
+    ask(&at, "lookup evil").failed(4, "NOT_FOUND");
 }
 
 #[test]
