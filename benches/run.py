@@ -243,6 +243,38 @@ def compare_names(target, runs, scale):
                     }
 
 
+def compare_service(target, runs, scale):
+    """Round trips of a call by name, and of a request to a bare response."""
+    bench = [f"{target}/dividere-bench"]
+    count = str(max(100, int(10_000 * scale)))
+
+    def asked(*words):
+        command = [*bench, "service", *words, count]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+        times = sorted(map(int, done.stdout.split()))
+        return times[len(times) // 2] / 1000, times[len(times) * 99 // 100] / 1000
+
+    with serving([*bench, "names", "registry"]) as registry:
+        with (
+            serving([*bench, "service", "serve", registry]),
+            serving([*bench, "service", "response"]) as response,
+        ):
+            pairs = [(asked("call", registry), asked("ask", response)) for _ in range(runs)]
+    yield {
+        "kind": "round trip",
+        "program": "call by name",
+        "against": "a bare request",
+        "transport": "tcp",
+        "size": 0,
+        "ours": statistics.median(ours[0] for ours, _ in pairs),
+        "theirs": statistics.median(theirs[0] for _, theirs in pairs),
+        "p99": statistics.median(ours[1] for ours, _ in pairs),
+        "their_p99": statistics.median(theirs[1] for _, theirs in pairs),
+        "ratio": statistics.median(ours[0] / theirs[0] for ours, theirs in pairs),
+        "target": 1.1,
+    }
+
+
 def show(row):
     units = {"throughput": "msg/s", "requests": "req/s", "lookup": "req/s", "register": "req/s"}
     unit = units.get(row["kind"], "us")
@@ -302,6 +334,10 @@ def main():
             show(row)
     if arguments.only in "names" and "tcp" in arguments.transports:
         for row in compare_names(arguments.target, arguments.runs, arguments.scale):
+            rows.append(row)
+            show(row)
+    if arguments.only in "service" and "tcp" in arguments.transports:
+        for row in compare_service(arguments.target, arguments.runs, arguments.scale):
             rows.append(row)
             show(row)
     if arguments.json:

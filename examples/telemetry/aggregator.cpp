@@ -1,14 +1,16 @@
-// Subscribes to readings, keeps a window of them, and answers requests for a
-// summary: at once where there are enough readings, else as soon as there are.
+// Subscribes to readings, keeps a window of them, and is the service
+// "telemetry.aggregator": it answers requests for a summary, at once where there
+// are enough readings, else as soon as there are.
 //
-//   telemetry_aggregator READINGS_ENDPOINT REQUESTS_ENDPOINT
+//   telemetry_aggregator READINGS_ENDPOINT REGISTRY_ENDPOINT
 //
-// A reactor on a thread of its own calls the handlers, one at a time: so they
-// need no lock.
+// A reactor on a thread of its own calls the handlers, one at a time, and the
+// service hands it what it is asked: so they need no lock.
 #include "stop_signal.hpp"
 #include "window.hpp"
 #include <dividere/dividere.hpp>
 #include <iostream>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -30,11 +32,11 @@ public:
         }
     }
 
-    void ask(const telemetry::SummaryRequest &request, dividere::Delivery &delivery) {
-        if (readings_ < request.readings_at_least())
-            waiting_.emplace_back(request.readings_at_least(), delivery.keep());
+    void ask(std::uint64_t readings_at_least, dividere::Message asked) {
+        if (readings_ < readings_at_least)
+            waiting_.emplace_back(readings_at_least, std::move(asked));
         else
-            delivery.reply(summary());
+            asked.reply(summary());
     }
 
     std::uint64_t readings() const { return readings_; }
@@ -55,15 +57,20 @@ private:
 
 int main(int argc, char **argv) {
     if (argc != 3) {
-        std::cerr << "usage: telemetry_aggregator READINGS_ENDPOINT REQUESTS_ENDPOINT\n";
+        std::cerr << "usage: telemetry_aggregator READINGS_ENDPOINT REGISTRY_ENDPOINT\n";
         return 2;
     }
     try {
         const StopSignal stop;
         Aggregator aggregator;
+        std::uint64_t requests = 0;
         dividere::Subscriber readings(argv[1]);
-        dividere::Response requests(std::string("@") + argv[2]);
         dividere::Reactor reactor;
+        // All of it is on this machine, and nobody else is to come in.
+        const dividere::RegistryClient names(argv[2], dividere::Options().registry_advertise("127.0.0.1"));
+        dividere::ServiceSettings settings;
+        settings.endpoint = "tcp://127.0.0.1:*";
+        const dividere::Service service("telemetry.aggregator", names, settings);
         reactor.on<telemetry::CpuReading>([&](const telemetry::CpuReading &reading) {
             aggregator.add(reading.core(), "% busy", reading.busy_percent());
             aggregator.count();
@@ -83,18 +90,25 @@ int main(int argc, char **argv) {
             aggregator.count();
         });
         reactor.on<telemetry::End>([](const telemetry::End &) {}); // the next publisher may come
-        reactor.on<telemetry::SummaryRequest>([&](const telemetry::SummaryRequest &request,
-                                                  dividere::Delivery &delivery) { aggregator.ask(request, delivery); });
+        service.on<telemetry::SummaryRequest>(
+            [&](const telemetry::SummaryRequest &request, dividere::BorrowedMessage &asked) {
+                auto kept = std::make_shared<dividere::Message>(asked.keep());
+                reactor.post([&aggregator, &requests, kept, least = request.readings_at_least()] {
+                    ++requests;
+                    aggregator.ask(least, std::move(*kept));
+                });
+            });
         reactor.on_error([](const dividere::Error &error, dividere::Delivery &) {
             std::cerr << "aggregator: " << error.what() << '\n';
         });
         reactor.add(readings);
-        reactor.add(requests);
         reactor.start("aggregator");
+        service.start(std::chrono::seconds(10));
         stop.wait();
+        service.stop(std::chrono::seconds(5));
         reactor.stop();
-        std::cout << "aggregator: received " << aggregator.readings() << " readings, answered "
-                  << requests.statistics().messages_out << " requests\n";
+        std::cout << "aggregator: received " << aggregator.readings() << " readings, answered " << requests
+                  << " requests\n";
         return 0;
     } catch (const std::exception &error) {
         std::cerr << "aggregator: " << error.what() << '\n';

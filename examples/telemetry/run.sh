@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
-# Runs the telemetry example: a C++ publisher, a C subscriber and a C++ aggregator
-# as processes of their own; asks the aggregator for a summary of so many readings,
-# prints it, and stops everything. Fails when anything does, or anything is lost.
+# Runs the telemetry example, each part a process of its own: a name registry, a C++
+# publisher, a C subscriber, and two instances of the C++ aggregator, a service that
+# is found by its name. Asks it for a summary of so many readings, kills one instance
+# meanwhile, prints what the other one answers, and stops everything. Fails when
+# anything does, or anything is lost.
 #
 #   run.sh PROGRAMS_FOLDER [READINGS]
 set -euo pipefail
@@ -19,21 +21,37 @@ cleanup() {
 trap cleanup EXIT
 
 feed=ipc://$work/readings
-desk=ipc://$work/requests
 
-"$programs/telemetry_aggregator" "$feed" "$desk" >"$work/aggregator" &
+mkfifo "$work/registry"
+"$programs/telemetry_registry" >"$work/registry" &
+registry=$!
+running=("$registry")
+read -r names <"$work/registry" || { echo "telemetry: the registry did not start" >&2; exit 1; }
+"$programs/telemetry_aggregator" "$feed" "$names" >"$work/aggregator" &
 aggregator=$!
+"$programs/telemetry_aggregator" "$feed" "$names" >"$work/victim" &
+victim=$!
 "$programs/telemetry_subscriber" "$feed" >"$work/subscriber" &
 subscriber=$!
 # Connecting before the publisher is there is fine: it is tried until it is.
-"$programs/telemetry_publisher" "$feed" "$interval_ms" 2 >"$work/publisher" &
+"$programs/telemetry_publisher" "$feed" "$interval_ms" 3 >"$work/publisher" &
 publisher=$!
-running=("$aggregator" "$subscriber" "$publisher")
+running=("$registry" "$aggregator" "$victim" "$subscriber" "$publisher")
 
+echo "The service telemetry.aggregator has two instances, known to the registry at $names."
 echo "Readings of this machine every $interval_ms ms; the summary of $readings of them:"
 echo
-timeout 150 "$programs/telemetry_summary" "$desk" "$readings"
+timeout 150 "$programs/telemetry_summary" "$names" "$readings" >"$work/summary" &
+summary=$!
+# When half of the readings are there, one instance is gone without a word.
+timeout 150 "$programs/telemetry_summary" "$names" "$((readings / 2))" >/dev/null
+kill -KILL "$victim"
+wait "$victim" 2>/dev/null || true
+running=("$registry" "$aggregator" "$subscriber" "$publisher")
+wait "$summary"
+cat "$work/summary"
 echo
+echo "One instance was killed on the way (kill -9); whoever asked did not notice."
 
 number() { sed -n "s/.*: *$2 \([0-9]*\) readings.*/\1/p" "$work/$1"; }
 
@@ -48,9 +66,11 @@ if ! timeout 60 tail --pid="$subscriber" -f /dev/null; then
 fi
 wait "$subscriber" || status=$?
 sent=$(number publisher sent)
-timeout 60 "$programs/telemetry_summary" "$desk" "$sent" >/dev/null || status=$?
+timeout 60 "$programs/telemetry_summary" "$names" "$sent" >/dev/null || status=$?
 kill -TERM "$aggregator"
 wait "$aggregator" || status=$?
+kill -TERM "$registry"
+wait "$registry" || status=$?
 running=()
 cat "$work/publisher" "$work/subscriber" "$work/aggregator"
 

@@ -1,6 +1,8 @@
-// Asks the aggregator for a summary of so many readings, and prints the table.
+// Finds the service "telemetry.aggregator" by its name, asks it for a summary of
+// so many readings, and prints the table. Which instance answers, and whether
+// another one had to be asked, it does not know.
 //
-//   telemetry_summary ENDPOINT READINGS
+//   telemetry_summary REGISTRY_ENDPOINT READINGS
 #include "telemetry.pb.h"
 #include <cstdio>
 #include <dividere/dividere.hpp>
@@ -9,14 +11,16 @@
 int main(int argc, char **argv) {
     using namespace std::chrono_literals;
     if (argc != 3) {
-        std::cerr << "usage: telemetry_summary ENDPOINT READINGS\n";
+        std::cerr << "usage: telemetry_summary REGISTRY_ENDPOINT READINGS\n";
         return 2;
     }
     try {
-        dividere::Request request(argv[1]);
+        const dividere::RegistryClient names(argv[1]);
+        const dividere::ServiceClient aggregator("telemetry.aggregator", names);
+        aggregator.wait_for_service(60s);
         telemetry::SummaryRequest question;
         question.set_readings_at_least(std::stoull(argv[2]));
-        const auto summary = request.call<telemetry::Summary>(question, 120s);
+        const auto summary = aggregator.call<telemetry::Summary>(question, 120s, dividere::ServiceClient::Repeat::yes);
 
         std::printf("%-20s %10s %10s %10s %10s %9s  %s\n", "", "minimum", "mean", "maximum", "last", "readings",
                     "unit");

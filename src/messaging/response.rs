@@ -61,6 +61,11 @@ impl Response {
         self.take_current()?.reply_error(status, text)
     }
 
+    /// Whether a receive would find something now; a guess where it cannot be known.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.socket.wait_readable(Deadline::Now).is_ok()
+    }
+
     fn take_current(&self) -> Result<Origin> {
         self.socket.check()?;
         lock(&self.current)

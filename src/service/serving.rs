@@ -1,14 +1,17 @@
 //! Serves requests under a name. One thread more than there are workers takes turns: one receives, the others run
 //! handlers; who received a request runs its handler, and wakes another to receive.
+//!
+//! Waking a thread costs more than a short handler. So where handlers were short lately, and nothing more waits, nobody is
+//! woken: who received comes back to it soon. A thread on the lookout takes over where that takes longer than a tick.
 
 use std::any::Any;
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::connection::clock::Deadline;
 use crate::connection::linux::with_signals_blocked;
@@ -58,6 +61,10 @@ const PORTS: std::ops::RangeInclusive<u16> = 5101..=6000;
 const UNREGISTER_LIMIT: Duration = Duration::from_secs(2);
 /// So long it goes on refusing while somebody is connected, who may not have heard yet that it is gone.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// Handlers that take less are short.
+const SHORT: Duration = Duration::from_micros(100);
+/// How often the lookout looks.
+const TICK: Duration = Duration::from_millis(2);
 /// So long closing waits for handlers.
 const CLOSING_LIMIT: Duration = Duration::from_secs(10);
 
@@ -121,6 +128,14 @@ struct Pool {
     stopping: bool,
     /// Somebody receives.
     receiving: bool,
+    /// Nobody receives: who did runs a handler, and is expected back soon.
+    deferred: bool,
+    /// How often that was so.
+    turn: u64,
+    /// A thread looks every tick whether that takes too long.
+    lookout: bool,
+    /// The longest handler of late.
+    longest: Duration,
     running: usize,
     /// How many handlers may run at once.
     workers: usize,
@@ -163,6 +178,10 @@ impl Service {
                     phase: Phase::Made,
                     stopping: false,
                     receiving: false,
+                    deferred: false,
+                    turn: 0,
+                    lookout: false,
+                    longest: TICK,
                     running: 0,
                     workers: 0,
                     waiting: VecDeque::new(),
@@ -445,7 +464,11 @@ impl Inner {
                     continue;
                 }
             }
-            if pool.receiving || pool.phase == Phase::Made {
+            if pool.deferred && !pool.lookout {
+                pool = self.look_out(pool);
+                continue;
+            }
+            if pool.receiving || pool.deferred || pool.phase == Phase::Made {
                 pool = self.needed.wait(pool).unwrap_or_else(|p| p.into_inner());
                 continue;
             }
@@ -462,9 +485,11 @@ impl Inner {
                 }
                 Ok(origin) if pool.running < pool.workers && pool.waiting.is_empty() => {
                     self.desk.enter(&origin);
-                    // Another one is to receive.
-                    self.needed.notify_one();
+                    let turn = self.hand_over(&mut pool);
                     pool = self.serve(pool, &mut request, &mut reply);
+                    if turn == Some(pool.turn) {
+                        pool.deferred = false;
+                    }
                 }
                 Ok(origin) if pool.waiting.len() < self.settings.most_waiting => {
                     self.desk.enter(&origin);
@@ -487,19 +512,59 @@ impl Inner {
         }
     }
 
+    /// Before a handler is run by who received: lets another one receive, unless it is sure to be short; then the number
+    /// of this turn.
+    fn hand_over(&self, pool: &mut Pool) -> Option<u64> {
+        let more_to_do = pool.workers > 1 && self.response.is_readable();
+        if pool.longest >= SHORT || more_to_do || pool.phase != Phase::Serving {
+            self.needed.notify_one();
+            return None;
+        }
+        pool.turn += 1;
+        pool.deferred = true;
+        if !pool.lookout {
+            self.needed.notify_one();
+        }
+        Some(pool.turn)
+    }
+
+    /// Takes over where the one who runs a handler does not come back to receive. Looks on as long as there are
+    /// requests, so that it is woken for the first of them only.
+    fn look_out<'a>(&'a self, mut pool: MutexGuard<'a, Pool>) -> MutexGuard<'a, Pool> {
+        pool.lookout = true;
+        loop {
+            let turn = pool.turn;
+            pool = self
+                .needed
+                .wait_timeout(pool, TICK)
+                .unwrap_or_else(|p| p.into_inner())
+                .0;
+            if pool.phase != Phase::Serving || pool.turn == turn {
+                // A tick without a request, or the same handler still: whoever has that turn sees that it is over.
+                pool.deferred = false;
+                pool.turn += 1;
+                pool.lookout = false;
+                return pool;
+            }
+        }
+    }
+
     fn serve<'a>(
         &'a self,
-        mut pool: std::sync::MutexGuard<'a, Pool>,
+        mut pool: MutexGuard<'a, Pool>,
         request: &mut Message,
         reply: &mut Message,
-    ) -> std::sync::MutexGuard<'a, Pool> {
+    ) -> MutexGuard<'a, Pool> {
         pool.running += 1;
         drop(pool);
+        let began = Instant::now();
         self.handle(request, reply);
         // Where nobody keeps it and nobody answered, that is answered now.
         request.clear();
         reply.clear();
+        let took = began.elapsed();
         let mut pool = lock(&self.pool);
+        pool.longest = took.max(pool.longest * 7 / 8);
         pool.running -= 1;
         pool
     }

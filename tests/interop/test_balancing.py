@@ -199,7 +199,7 @@ def test_what_a_killed_worker_of_2_2_0_had_goes_to_another(start, level):
     broker.wait_workers(2)
     process.child.kill()
     assert asked.line() == "answer 0"
-    assert broker.counts()["retried"] == 1
+    until("it is counted", lambda: broker.counts()["retried"] == 1)
 
 
 @pytest.mark.parametrize("level", LEVELS)

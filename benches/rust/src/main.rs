@@ -4,13 +4,14 @@
 //! prints its endpoint, waits for a subscriber, publishes COUNT messages of SIZE bytes), `recv` (connects, prints the
 //! nanoseconds from the first message to the last), `pong` (binds, prints its endpoint, answers), `ping` (connects,
 //! prints every round trip in nanoseconds), `both` (send and recv over inproc, in two threads).
-//! `balancing` or `names` instead of a LIBRARY: see balancing.rs and names.rs.
+//! `balancing`, `names` or `service` instead of a LIBRARY: see the files of those names.
 //! benches/run.py starts them in turns and makes the table.
 
 mod balancing;
 mod names;
 mod raw;
 mod rust;
+mod service;
 
 use std::io::Write;
 use std::time::Instant;
@@ -31,6 +32,9 @@ fn main() {
     }
     if arguments.get(1).is_some_and(|library| library == "names") {
         return names::run(&arguments[2..]);
+    }
+    if arguments.get(1).is_some_and(|library| library == "service") {
+        return service::run(&arguments[2..]);
     }
     let [_, library, mode, endpoint, size, count] = arguments.as_slice() else {
         eprintln!("usage: dividere-bench raw|rust send|recv|ping|pong|both ENDPOINT SIZE COUNT");
