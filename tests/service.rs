@@ -207,6 +207,39 @@ fn handlers_run_side_by_side() {
     assert_eq!(begins.try_iter().count(), 3);
 }
 
+/// Whoever received a request of quick ones receives the next one, too, and wakes nobody: unless it takes longer for once.
+#[test]
+fn a_slow_request_after_many_quick_ones_holds_up_no_other() {
+    let server = registry();
+    let registry = client(&server.last_endpoint().unwrap());
+    let (held, begins, go) = held();
+    let quick = echo();
+    let handler: ServiceHandler = Arc::new(move |request, reply| match request.payload() {
+        b"slow" => held(request, reply),
+        _ => quick(request, reply),
+    });
+    let settings = ServiceSettings { workers: 2, ..local() };
+    let service = serve(&registry, &settings, handler);
+    let endpoint = format!("tcp://127.0.0.1:{}", service.port());
+    let slow = Request::new(&endpoint, &Options::default()).unwrap();
+    let client = caller(&registry);
+    let mut reply = Message::new();
+    for _ in 0..3 {
+        for _ in 0..300 {
+            assert_eq!(call(&client, b"quick").unwrap(), b"quick");
+        }
+        let number = slow.start_call(&mut typed(ASK, b"slow"), false, -1, soon()).unwrap();
+        assert_eq!(begins.recv_timeout(LIMIT).unwrap(), b"slow");
+        // While it runs.
+        assert_eq!(call(&client, b"meanwhile").unwrap(), b"meanwhile");
+        go.send(()).unwrap();
+        slow.finish_call(number, &mut reply, soon()).unwrap();
+        assert_eq!(reply.payload(), b"slow");
+    }
+    // Nothing of that keeps it from stopping.
+    service.stop(soon()).unwrap();
+}
+
 #[test]
 fn what_waits_is_bounded_and_the_rest_is_told_that_it_is_busy() {
     let server = registry();
