@@ -32,6 +32,8 @@ pub(super) struct Request {
 const TURN: usize = 256;
 /// Workers are not asked out of turn more often than this, whoever comes and goes.
 const ASK_ALL_EVERY: Duration = Duration::from_millis(50);
+/// How often all workers are asked once more after a connection ended.
+const ASK_AGAIN: u32 = 2;
 /// What is kept of a request beside its frames, about.
 const KEPT: usize = 256;
 /// The key of the broker's own ring; the sockets have those before.
@@ -48,6 +50,7 @@ pub(super) fn run(shared: &Shared) {
         arrivals: 0,
         ask_all_at: None,
         asked_all: None,
+        ask_again: 0,
         comings: 0,
     };
     if let Err(error) = exchange.run() {
@@ -77,6 +80,8 @@ struct Exchange<'a> {
     /// Some worker may be gone: all are to be asked, not before.
     ask_all_at: Option<Instant>,
     asked_all: Option<Instant>,
+    /// How often they are to be asked once more.
+    ask_again: u32,
     /// Changes of who is there at the last look.
     comings: u64,
 }
@@ -230,7 +235,8 @@ impl Exchange<'_> {
         Ok(TURN)
     }
 
-    /// A connection that ended may be that of a worker. Asking finds out: what is sent to nobody comes back.
+    /// A connection that ended may be that of a worker. Asking finds out: what is sent to nobody comes back. Once more a
+    /// little later: its end is told before the socket lets go of it, and what is sent in between is lost in silence.
     fn look_at_peers(&mut self, schedule: &mut Schedule<Request>) -> Result<usize> {
         let back = &self.shared.back.peers;
         let (peers, arrivals) = (back.count(), back.arrivals());
@@ -238,6 +244,9 @@ impl Exchange<'_> {
         let went = peers < self.peers || arrivals - self.arrivals > (peers - self.peers) as u64;
         (self.peers, self.arrivals) = (peers, arrivals);
         let now = Instant::now();
+        if went {
+            self.ask_again = ASK_AGAIN;
+        }
         if went || schedule.take_ask_all() {
             let earliest = self.asked_all.map_or(now, |last| last + ASK_ALL_EVERY);
             self.ask_all_at.get_or_insert(earliest.max(now));
@@ -246,6 +255,12 @@ impl Exchange<'_> {
             return Ok(0);
         }
         (self.ask_all_at, self.asked_all) = (None, Some(now));
+        if self.ask_again > 0 {
+            self.ask_again -= 1;
+            self.ask_all_at = Some(now + ASK_ALL_EVERY);
+        }
+        // So that it knows who has gone until now.
+        self.shared.back.nudge();
         let all = schedule.all();
         for slot in &all {
             let ping = schedule.asked(*slot, now);
