@@ -55,7 +55,6 @@ fn broker() {
     let end = |side| broker.last_endpoint(side).expect("bound");
     crate::tell(&format!("{} {}", end(BrokerSide::Front), end(BrokerSide::Back)));
     until_the_end();
-    eprintln!("{:?}", broker.statistics());
 }
 
 /// One frame of a message, which says whether another follows.
