@@ -4,6 +4,7 @@
 //! Making an error with a text that is known at compile time does not allocate, so that
 //! WOULD_BLOCK and TIMEOUT cost nothing on the paths where they are an everyday answer.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -165,7 +166,21 @@ pub struct Error {
     text: Cow<'static, str>,
 }
 
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no text")
+}
+
 impl Error {
+    /// What the asker is told whose handler panicked.
+    pub(crate) fn of_handler_panic(panic: &(dyn Any + Send)) -> Error {
+        Error::new(Status::Remote, format!("the handler panicked: {}", panic_text(panic)))
+    }
+
     /// An error with its text. A `&'static str` is kept as it is, without a copy.
     pub fn new(status: Status, text: impl Into<Cow<'static, str>>) -> Error {
         Error {

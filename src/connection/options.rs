@@ -103,8 +103,8 @@ impl Default for Options {
 
 /// A getter and a checked setter for each option that is a number.
 macro_rules! numbers {
-    ($($(#[$doc:meta])* $get:ident, $set:ident, $key:ident;)*) => {
-        impl Options {$(
+    ($options:ty: $($(#[$doc:meta])* $get:ident, $set:ident, $key:ident;)*) => {
+        impl $options {$(
             $(#[$doc])*
             pub fn $get(&self) -> i64 {
                 self.$get
@@ -118,6 +118,8 @@ macro_rules! numbers {
         )*}
     };
 }
+
+use numbers;
 
 /// The same where the system's value stays unless one is set; 0 goes back to it.
 macro_rules! numbers_of_the_system {
@@ -137,7 +139,7 @@ macro_rules! numbers_of_the_system {
     };
 }
 
-numbers! {
+numbers! { Options:
     /// Messages that may wait to be sent to one peer; 0 for no limit. 1000.
     send_high_water_mark, set_send_high_water_mark, SendHighWaterMark;
     /// Messages of one peer that may wait to be received; 0 for no limit. 1000.

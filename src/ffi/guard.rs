@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::status::dividere_status_t;
 use crate::connection::log::log_line;
-use crate::error::{Error, Result, Status};
+use crate::error::{panic_text, Error, Result, Status};
 
 /// Runs a call: its status, and on failure its text as the thread's last error.
 #[inline]
@@ -57,11 +57,7 @@ fn caught(call: impl FnOnce() -> Result<()>) -> Result<()> {
 
 #[cold]
 fn fault(panic: &(dyn Any + Send)) -> Error {
-    let said = panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
+    let said = panic_text(panic);
     Error::new(
         Status::Internal,
         format!("a fault in dividere, please report it: {said}"),
@@ -108,6 +104,18 @@ pub(super) fn last_error_text() -> Option<String> {
     // SAFETY: a C string of this thread, copied before anything else happens on it.
     let text = unsafe { CStr::from_ptr(last_error()) }.to_string_lossy();
     (!text.is_empty()).then(|| text.into_owned())
+}
+
+/// What a handler of the host's returned: its status, with the text that it left as the thread's last error.
+pub(super) fn outcome(status: dividere_status_t) -> Result<()> {
+    if status == Status::Ok.code() {
+        return Ok(());
+    }
+    let known = Status::from_code(status).unwrap_or(Status::Remote);
+    Err(match last_error_text() {
+        Some(text) => Error::new(known, text),
+        None => Error::new(known, format!("the handler failed with the status {status}")),
+    })
 }
 
 /// The text of the last call that failed on this thread; empty where none did.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::bytes::{optional_text, place, place_or_none};
 use super::callback::{dividere_destructor_t, Context};
-use super::guard::{forget_last_error, guard, guard_closing, last_error_text};
+use super::guard::{forget_last_error, guard, guard_closing, outcome};
 use super::handle::{close, find, insert, keep_socket};
 use super::message::{dividere_message_t, lend};
 use super::socket::{dividere_socket_t, flag};
@@ -249,17 +249,6 @@ fn delivery_for_c(reactor: dividere_reactor_t, delivery: &Delivery<'_>) -> divid
         reactor,
         source: dividere_socket_t { id: delivery.tag },
     }
-}
-
-fn outcome(status: dividere_status_t) -> Result<()> {
-    if status == Status::Ok.code() {
-        return Ok(());
-    }
-    let known = Status::from_code(status).unwrap_or(Status::Remote);
-    Err(match last_error_text() {
-        Some(text) => Error::new(known, text),
-        None => Error::new(known, format!("the handler failed with the status {status}")),
-    })
 }
 
 fn interval_of(interval_ms: i64) -> Result<Duration> {

@@ -5,14 +5,13 @@ use std::sync::Arc;
 
 use super::bytes::{bytes, optional_text, place, place_or_none, text};
 use super::callback::{dividere_destructor_t, Context};
-use super::guard::{forget_last_error, guard, guard_closing, last_error_text};
+use super::guard::{forget_last_error, guard, guard_closing, outcome};
 use super::handle::{close, find, insert, keep_registry_client};
 use super::message::{dividere_message_t, lend};
 use super::options::{dividere_options_t, options_or_default};
 use super::registry_client::dividere_registry_client_t;
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
-use crate::error::{Error, Result, Status};
 use crate::messaging::message::Message;
 use crate::service::{Service, ServiceHandler, ServiceSettings};
 
@@ -126,15 +125,4 @@ pub unsafe extern "C" fn dividere_service_port(service: dividere_service_t, port
 #[no_mangle]
 pub extern "C" fn dividere_service_stop(service: dividere_service_t, timeout_ms: i64) -> dividere_status_t {
     guard(|| find::<Service>(service.id)?.stop(Deadline::from_ms(timeout_ms)))
-}
-
-fn outcome(status: dividere_status_t) -> Result<()> {
-    if status == Status::Ok.code() {
-        return Ok(());
-    }
-    let known = Status::from_code(status).unwrap_or(Status::Remote);
-    Err(match last_error_text() {
-        Some(text) => Error::new(known, text),
-        None => Error::new(known, format!("the handler failed with the status {status}")),
-    })
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::bytes::{place_or_none, text};
 use super::callback::{dividere_destructor_t, Context};
-use super::guard::{forget_last_error, guard, guard_closing, last_error_text};
+use super::guard::{forget_last_error, guard, guard_closing, outcome};
 use super::handle::{close, find, insert};
 use super::message::{dividere_message_t, lend, message};
 use super::options::{dividere_options_t, options_or_default};
 use super::socket::dividere_socket_t;
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Status};
 use crate::messaging::balancing::Worker;
 use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
@@ -117,15 +117,4 @@ pub unsafe extern "C" fn dividere_worker_recv_bytes(
 #[no_mangle]
 pub extern "C" fn dividere_worker_stop(worker: dividere_worker_t, timeout_ms: i64) -> dividere_status_t {
     guard(|| find::<Worker>(worker.id)?.stop(Deadline::from_ms(timeout_ms)))
-}
-
-fn outcome(status: dividere_status_t) -> Result<()> {
-    if status == Status::Ok.code() {
-        return Ok(());
-    }
-    let known = Status::from_code(status).unwrap_or(Status::Remote);
-    Err(match last_error_text() {
-        Some(text) => Error::new(known, text),
-        None => Error::new(known, format!("the handler failed with the status {status}")),
-    })
 }

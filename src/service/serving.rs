@@ -4,7 +4,6 @@
 //! Waking a thread costs more than a short handler. So where handlers were short lately, and nothing more waits, nobody is
 //! woken: who received comes back to it soon. A thread on the lookout takes over where that takes longer than a tick.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{catch_unwind, AssertUnwindSafe};
@@ -586,7 +585,7 @@ impl Inner {
         drop(handlers);
         reply.clear();
         let called = catch_unwind(AssertUnwindSafe(|| handler(request, reply)));
-        let outcome = called.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+        let outcome = called.unwrap_or_else(|panic| Err(Error::of_handler_panic(panic.as_ref())));
         let answered = match outcome {
             Ok(()) if reply.kind() != MessageKind::Empty => origin.reply(reply.frame_mut()),
             // It answered, or keeps a clone; or else letting go of it is answered.
@@ -606,13 +605,4 @@ impl Inner {
             );
         }
     }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
-    Error::new(Status::Remote, format!("the handler panicked: {said}"))
 }

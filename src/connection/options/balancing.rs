@@ -1,5 +1,6 @@
 //! What belongs to load balancing: how brokers and workers look after each other, and what a broker keeps.
 
+use super::numbers;
 use super::{OptionKey, Role};
 use crate::error::Result;
 
@@ -25,25 +26,7 @@ impl Default for BalancingOptions {
     }
 }
 
-/// A getter and a checked setter for each.
-macro_rules! numbers {
-    ($($(#[$doc:meta])* $get:ident, $set:ident, $key:ident;)*) => {
-        impl BalancingOptions {$(
-            $(#[$doc])*
-            pub fn $get(&self) -> i64 {
-                self.$get
-            }
-
-            #[doc = concat!("Sets `", stringify!($get), "`. INVALID_ARGUMENT outside of the range of its key.")]
-            pub fn $set(&mut self, value: i64) -> Result<()> {
-                self.$get = OptionKey::$key.checked(value)?;
-                Ok(())
-            }
-        )*}
-    };
-}
-
-numbers! {
+numbers! { BalancingOptions:
     /// How often a broker asks its workers whether they are there; silent for twice that, a worker is dead. 3000.
     heartbeat_ms, set_heartbeat_ms, WorkerHeartbeatMs;
     /// Broker: how long a worker that cannot answer while it works keeps a request. 60000.

@@ -1,5 +1,6 @@
 //! What belongs to name registries: the limits of a server, and how a client registers.
 
+use super::numbers;
 use super::OptionKey;
 use crate::connection::endpoint::Endpoint;
 use crate::error::Result;
@@ -37,25 +38,7 @@ impl Default for RegistryOptions {
     }
 }
 
-/// A getter and a checked setter for each that is a number.
-macro_rules! numbers {
-    ($($(#[$doc:meta])* $get:ident, $set:ident, $key:ident;)*) => {
-        impl RegistryOptions {$(
-            $(#[$doc])*
-            pub fn $get(&self) -> i64 {
-                self.$get
-            }
-
-            #[doc = concat!("Sets `", stringify!($get), "`. INVALID_ARGUMENT outside of the range of its key.")]
-            pub fn $set(&mut self, value: i64) -> Result<()> {
-                self.$get = OptionKey::$key.checked(value)?;
-                Ok(())
-            }
-        )*}
-    };
-}
-
-numbers! {
+numbers! { RegistryOptions:
     /// Client: how long a registration outlives the process that made it. 3000.
     lease_ms, set_lease_ms, RegistryLeaseMs;
     /// Server: the shortest lease that is granted. 200.

@@ -1,7 +1,6 @@
 //! The worker: serves what brokers hand it. A thread of its own receives and answers the brokers' questions, also while
 //! all handlers work.
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
@@ -366,7 +365,7 @@ impl Shared {
             }
             reply.clear();
             let called = catch_unwind(AssertUnwindSafe(|| handler(&mut request, &mut reply)));
-            let outcome = called.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+            let outcome = called.unwrap_or_else(|panic| Err(Error::of_handler_panic(panic.as_ref())));
             let answered = match outcome {
                 Ok(()) if reply.kind() != MessageKind::Empty => request.reply(&mut reply),
                 // It answered, or keeps a clone; or else letting go of it is answered.
@@ -380,15 +379,6 @@ impl Shared {
             request.clear();
         }
     }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Error {
-    let said = panic
-        .downcast_ref::<&'static str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no text");
-    Error::new(Status::Remote, format!("the handler panicked: {said}"))
 }
 
 impl Channel for Worker {

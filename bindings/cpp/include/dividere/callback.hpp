@@ -2,6 +2,9 @@
 #ifndef DIVIDERE_CALLBACK_HPP
 #define DIVIDERE_CALLBACK_HPP
 
+#include <dividere/status.hpp>
+
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -55,6 +58,21 @@ void destroy(void *context) noexcept {
 template <class F>
 std::unique_ptr<std::decay_t<F>> context_of(F &&f) {
     return std::make_unique<std::decay_t<F>>(std::forward<F>(f));
+}
+
+/// Runs a handler, and makes a status with words of what it throws.
+template <class Body>
+dividere_status_t guarded(Body body) noexcept {
+    try {
+        body();
+        return DIVIDERE_OK;
+    } catch (const Error &error) {
+        return dividere_fail(static_cast<std::int32_t>(error.status()), error.text());
+    } catch (const std::exception &exception) {
+        return dividere_fail(DIVIDERE_REMOTE, exception.what());
+    } catch (...) {
+        return dividere_fail(DIVIDERE_REMOTE, "a handler threw what is no std::exception");
+    }
 }
 
 } // namespace detail

@@ -48,7 +48,7 @@ public:
             T content;
         };
         const auto call = [](void *context, const dividere_delivery_t *from, dividere_message_t *message) {
-            return guarded([&] {
+            return detail::guarded([&] {
                 Typed &typed = *static_cast<Typed *>(context);
                 Delivery delivery(*from, message);
                 delivery.get(typed.content);
@@ -171,26 +171,11 @@ protected:
     dividere_reactor_t reactor_;
 
 private:
-    /// Runs a handler, and makes a status with words of what it throws.
-    template <class Body>
-    static dividere_status_t guarded(Body body) noexcept {
-        try {
-            body();
-            return DIVIDERE_OK;
-        } catch (const Error &error) {
-            return dividere_fail(static_cast<std::int32_t>(error.status()), error.text());
-        } catch (const std::exception &exception) {
-            return dividere_fail(DIVIDERE_REMOTE, exception.what());
-        } catch (...) {
-            return dividere_fail(DIVIDERE_REMOTE, "a handler threw what is no std::exception");
-        }
-    }
-
     template <class F>
     dividere_status_t on_any(const char *type_name, F &&handler) const {
         using Function = std::decay_t<F>;
         const auto call = [](void *context, const dividere_delivery_t *from, dividere_message_t *message) {
-            return guarded([&] {
+            return detail::guarded([&] {
                 Delivery delivery(*from, message);
                 (*static_cast<Function *>(context))(delivery);
             });

@@ -76,7 +76,7 @@ public:
         using Function = std::decay_t<F>;
         const auto call = [](void *context, dividere_service_t, dividere_message_t *request,
                              dividere_message_t *reply) {
-            return guarded([&] {
+            return detail::guarded([&] {
                 Function &function = *static_cast<Function *>(context);
                 BorrowedMessage asked(request);
                 const Question question = asked.template get<Question>();
@@ -100,7 +100,7 @@ public:
     void on_default(F &&handler) const {
         using Function = std::decay_t<F>;
         const auto call = [](void *context, dividere_service_t, dividere_message_t *request, dividere_message_t *) {
-            return guarded([&] {
+            return detail::guarded([&] {
                 BorrowedMessage asked(request);
                 (*static_cast<Function *>(context))(asked);
             });
@@ -138,21 +138,6 @@ public:
 
 private:
     explicit Service(dividere_service_t service) noexcept : service_(service) {}
-
-    /// Runs a handler, and makes a status with words of what it throws.
-    template <class Body>
-    static dividere_status_t guarded(Body body) noexcept {
-        try {
-            body();
-            return DIVIDERE_OK;
-        } catch (const Error &error) {
-            return dividere_fail(static_cast<std::int32_t>(error.status()), error.text());
-        } catch (const std::exception &exception) {
-            return dividere_fail(DIVIDERE_REMOTE, exception.what());
-        } catch (...) {
-            return dividere_fail(DIVIDERE_REMOTE, "a handler threw what is no std::exception");
-        }
-    }
 
     dividere_service_t service_;
 };

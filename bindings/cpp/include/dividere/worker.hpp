@@ -62,7 +62,7 @@ public:
     void serve(F &&handler) const {
         using Function = std::decay_t<F>;
         const auto call = [](void *context, dividere_worker_t, dividere_message_t *request, dividere_message_t *) {
-            return guarded([&] { (*static_cast<Function *>(context))(BorrowedMessage(request)); });
+            return detail::guarded([&] { (*static_cast<Function *>(context))(BorrowedMessage(request)); });
         };
         auto context = detail::context_of(std::forward<F>(handler));
         detail::check(dividere_worker_serve({socket_.id}, call, context.release(), detail::destroy<Function>));
@@ -77,21 +77,6 @@ public:
 
 private:
     explicit Worker(std::uint64_t id) noexcept : OwnedSocket(id) {}
-
-    /// Runs a handler, and makes a status with words of what it throws.
-    template <class Body>
-    static dividere_status_t guarded(Body body) noexcept {
-        try {
-            body();
-            return DIVIDERE_OK;
-        } catch (const Error &error) {
-            return dividere_fail(static_cast<std::int32_t>(error.status()), error.text());
-        } catch (const std::exception &exception) {
-            return dividere_fail(DIVIDERE_REMOTE, exception.what());
-        } catch (...) {
-            return dividere_fail(DIVIDERE_REMOTE, "a handler threw what is no std::exception");
-        }
-    }
 };
 
 } // namespace dividere
