@@ -425,6 +425,32 @@ fn closing_ends_the_calls_under_way() {
     go.send(()).unwrap();
 }
 
+/// At another address nobody would reach it.
+#[test]
+fn one_that_is_bound_to_one_address_is_registered_with_that_unless_an_option_says_another() {
+    let server = registry();
+    let endpoint = server.last_endpoint().unwrap();
+    let unsaid = Arc::new(RegistryClient::new(&endpoint, &Options::default()).unwrap());
+    let said = client(&endpoint);
+    let advertised = |registry: &Arc<RegistryClient>, bound: &str| {
+        let settings = ServiceSettings {
+            endpoint: Some(bound.to_owned()),
+            ..ServiceSettings::default()
+        };
+        let service = serve(registry, &settings, echo());
+        let found = registry.lookup(NAME, soon()).unwrap();
+        service.stop(soon()).unwrap();
+        found.server
+    };
+    // What is registered without an address, for comparison.
+    unsaid.register("acme.Elsewhere", 1, b"", soon()).unwrap();
+    let reached = unsaid.lookup("acme.Elsewhere", soon()).unwrap().server;
+    assert_eq!(advertised(&unsaid, "tcp://127.0.0.5:*"), "127.0.0.5");
+    assert_eq!(advertised(&unsaid, "tcp://*:*"), reached);
+    assert_eq!(advertised(&unsaid, "tcp://0.0.0.0:*"), reached);
+    assert_eq!(advertised(&said, "tcp://127.0.0.5:*"), "127.0.0.1");
+}
+
 #[test]
 fn ports_are_those_of_220_unless_something_else_is_said() {
     let server = registry();

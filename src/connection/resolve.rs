@@ -109,34 +109,61 @@ fn unreachable(endpoint: &Endpoint, reason: &str) -> Error {
 pub(crate) mod names {
     use super::*;
     use std::collections::HashMap;
-    use std::sync::Mutex;
+    use std::sync::{Condvar, Mutex};
 
-    /// With how often each was asked for.
-    type Names = HashMap<String, (Vec<SocketAddr>, usize)>;
+    #[derive(Default)]
+    struct Entry {
+        addresses: Vec<SocketAddr>,
+        asked: usize,
+        /// Who asks waits for the answer.
+        held: bool,
+    }
 
-    static NAMES: Mutex<Option<Names>> = Mutex::new(None);
+    static NAMES: Mutex<Option<HashMap<String, Entry>>> = Mutex::new(None);
+    static CHANGED: Condvar = Condvar::new();
 
-    fn with<T>(f: impl FnOnce(&mut Names) -> T) -> T {
-        f(NAMES.lock().expect("no panic").get_or_insert_default())
+    fn with<T>(name: &str, f: impl FnOnce(&mut Entry) -> T) -> T {
+        let mut names = NAMES.lock().expect("no panic");
+        let result = f(names.get_or_insert_default().entry(name.to_owned()).or_default());
+        CHANGED.notify_all();
+        result
     }
 
     pub fn set(name: &str, addresses: &[&str]) {
         let address = |text: &&str| SocketAddr::new(text.parse().expect("an address"), 0);
         let addresses = addresses.iter().map(address).collect();
-        with(|names| names.entry(name.to_owned()).or_default().0 = addresses);
+        with(name, |entry| entry.addresses = addresses);
+    }
+
+    /// Until this is dropped, whoever asks for the name waits.
+    pub struct Held(String);
+
+    pub fn hold(name: &str) -> Held {
+        with(name, |entry| entry.held = true);
+        Held(name.to_owned())
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            with(&self.0, |entry| entry.held = false);
+        }
     }
 
     /// How often it was asked for.
     pub fn asked(name: &str) -> usize {
-        with(|names| names.get(name).map_or(0, |entry| entry.1))
+        with(name, |entry| entry.asked)
     }
 
     pub(super) fn find(name: &str) -> Option<Vec<SocketAddr>> {
-        with(|names| {
-            let entry = names.get_mut(name)?;
-            entry.1 += 1;
-            Some(entry.0.clone())
-        })
+        let mut names = NAMES.lock().expect("no panic");
+        names.as_mut()?.get_mut(name)?.asked += 1;
+        loop {
+            let entry = names.as_mut()?.get_mut(name)?;
+            if !entry.held {
+                return Some(entry.addresses.clone());
+            }
+            names = CHANGED.wait(names).expect("no panic");
+        }
     }
 }
 

@@ -41,7 +41,8 @@ pub type dividere_service_handler_t = Option<
 
 /// Makes a service of this name and binds it, to a TCP endpoint ("tcp://127.0.0.1:*"), or for NULL to the first free
 /// port from 5101 to 6000 on all interfaces. It is registered by `registry`, which several services and clients may
-/// share, from dividere_service_start on, with `metadata_len` bytes of what it wants to tell of itself. So many handlers
+/// share, from dividere_service_start on; bound to one address with that address, unless that client has the option
+/// registry_advertise; and with `metadata_len` bytes of what it wants to tell of itself. So many handlers
 /// run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says. NULL
 /// options are the defaults. ADDRESS_IN_USE where no port is free.
 #[no_mangle]

@@ -96,11 +96,24 @@ impl RegistryClient {
     /// LIMIT where the registry has no room for it, or grants no such lease; TIMEOUT where none answered in time: then
     /// it is not registered, and if it was in spite of that, its lease will not be renewed.
     pub fn register(&self, name: &str, tcp_port: u16, metadata: &[u8], deadline: Deadline) -> Result<RegistrationId> {
+        self.register_at(name, None, tcp_port, metadata, deadline)
+    }
+
+    /// As `register`, of what is reached at `host` alone; the option `registry_advertise` comes before that.
+    pub(crate) fn register_at(
+        &self,
+        name: &str,
+        host: Option<&str>,
+        tcp_port: u16,
+        metadata: &[u8],
+        deadline: Deadline,
+    ) -> Result<RegistrationId> {
         self.shared.check()?;
         check_name(name)?;
         let id = random_id()?;
         let registration = Registration {
             name: name.to_owned(),
+            host: host.map(str::to_owned),
             port: port(u32::from(tcp_port))?,
             metadata: metadata.to_owned(),
             lease_ms: self.shared.lease_ms,

@@ -1,29 +1,27 @@
 //! Asks a service by its name: whoever of its instances is there.
 
+mod following;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::connection::clock::Deadline;
 use crate::connection::linux::{with_signals_blocked, Epoll, EventFd};
 use crate::connection::log::log_line;
 use crate::connection::options::{Options, Role};
+use crate::connection::own_thread::OwnThread;
 use crate::connection::peers::Signal;
 use crate::connection::process::{generation, lock};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
 use crate::messaging::terms::Terms;
 use crate::registry::client::RegistryClient;
 use crate::registry::instance::{check_name, Instance};
-use crate::registry::watch::{Selection, Watch, WatchEventKind};
-use crate::service::places::{Choice, Place, Places};
+use crate::service::places::{Choice, Dialer, Place, Places};
 
-/// How long the thread asks a registry before it looks at everything else again.
-const ASKING: Duration = Duration::from_secs(2);
-/// After a registry could not be asked, or a connection not be made.
-const PAUSE_MS: i32 = 250;
+/// So long closing waits for the thread, whose calls it has ended; a registry that does not answer may have it.
+const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Calls a service by its name. May be used from any thread, with any number of calls at once. Dropping it closes it.
 ///
@@ -32,7 +30,7 @@ const PAUSE_MS: i32 = 250;
 /// registry is of dividere 2.2.0, which tells of no changes, it is asked whenever no instance is connected.
 pub struct ServiceClient {
     inner: Arc<Inner>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Mutex<Option<OwnThread>>,
 }
 
 struct Inner {
@@ -40,10 +38,12 @@ struct Inner {
     generation: u32,
     registry: Arc<RegistryClient>,
     state: Mutex<State>,
+    dialer: Dialer,
     /// Something changed: with a connection, or with what is known.
     changed: Arc<Signal>,
     ring: Arc<EventFd>,
     closed: AtomicBool,
+    thread_ended: AtomicBool,
 }
 
 struct State {
@@ -59,6 +59,8 @@ struct State {
     looked: u64,
     /// Why the registry cannot be asked.
     trouble: Option<Error>,
+    /// A thread connects to those whose host is a name.
+    dialing: bool,
 }
 
 impl ServiceClient {
@@ -71,31 +73,40 @@ impl ServiceClient {
             let text = "option identity: a service client has several connections, which cannot have the same one";
             return Err(Error::new(Status::InvalidArgument, text));
         }
-        let places = Places::new(options)?;
+        let (changed, ring) = (Arc::<Signal>::default(), Arc::new(EventFd::new()?));
         let inner = Arc::new(Inner {
             name: name.to_owned(),
             generation: generation(),
             registry: Arc::clone(registry),
-            changed: Arc::clone(&places.changed),
-            ring: Arc::clone(&places.ring),
+            dialer: Dialer {
+                options: options.clone(),
+                changed: Arc::clone(&changed),
+                ring: Arc::clone(&ring),
+            },
+            changed,
+            ring,
             state: Mutex::new(State {
-                places,
+                places: Places::default(),
                 known: false,
                 told: None,
                 asked_only: false,
                 wished: 0,
                 looked: 0,
                 trouble: None,
+                dialing: false,
             }),
             closed: AtomicBool::new(false),
+            thread_ended: AtomicBool::new(false),
         });
         let epoll = Epoll::new()?;
         epoll.add(inner.ring.fd(), RING)?;
         let own = Arc::clone(&inner);
         let spawned = with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name("dividere-find".into())
-                .spawn(move || own.run(&epoll))
+            std::thread::Builder::new().name("dividere-find".into()).spawn(move || {
+                own.run(&epoll);
+                own.thread_ended.store(true, Ordering::Release);
+                own.changed.notify();
+            })
         });
         let thread = spawned.map_err(|e| {
             let text = format!("cannot start a service client's thread: {e}");
@@ -103,7 +114,7 @@ impl ServiceClient {
         })?;
         Ok(ServiceClient {
             inner,
-            thread: Mutex::new(Some(thread)),
+            thread: Mutex::new(Some(OwnThread::new(thread))),
         })
     }
 
@@ -215,10 +226,12 @@ impl ServiceClient {
         }
         self.inner.ring.ring();
         self.inner.let_go()?;
-        if let Some(thread) = lock(&self.thread).take() {
-            if thread.join().is_err() {
-                log_line!(Error, "service", "a service client's thread had panicked");
-            }
+        let ended = self.inner.wait_for_thread(Deadline::after(CLOSING_LIMIT));
+        let thread = lock(&self.thread).take();
+        if !ended {
+            log_line!(Warning, "service", "a service client's thread ends later");
+        } else if thread.is_some_and(|thread| thread.join().is_err()) {
+            log_line!(Error, "service", "a service client's thread had panicked");
         }
         // What the thread found meanwhile.
         self.inner.let_go()
@@ -234,7 +247,6 @@ impl Drop for ServiceClient {
 
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const RING: u64 = 0;
-const WATCH: u64 = 1;
 
 /// What became of a request that was given to one instance.
 enum Outcome {
@@ -247,8 +259,6 @@ enum Outcome {
 fn closed() -> Error {
     Error::new(Status::Closed, "the service client is closed")
 }
-
-// -- the side of the calls
 
 impl Inner {
     fn check(&self) -> Result<()> {
@@ -364,150 +374,4 @@ fn is_final(status: Status) -> bool {
         status,
         Status::Closed | Status::Permission | Status::Handshake | Status::InvalidArgument | Status::Decode
     )
-}
-
-// -- the side of the thread
-
-impl Inner {
-    fn run(&self, epoll: &Epoll) {
-        let mut watch: Option<Watch> = None;
-        let mut ready = Vec::new();
-        let mut ask_at = Some(Instant::now());
-        while !self.closed.load(Ordering::Acquire) {
-            self.ring.quiet();
-            self.renew();
-            if let Some(of) = &watch {
-                if let Err(error) = self.take_in(of) {
-                    // A registry that serves no more watches can be asked still.
-                    log_line!(Info, "service", "'{}' is not followed any more: {error}", self.name);
-                    watch = None;
-                    ask_at = Some(Instant::now());
-                }
-            }
-            let wished = {
-                let state = lock(&self.state);
-                state.asked_only && state.wished > state.looked
-            };
-            let due = ask_at.map_or(wished, |at| at <= Instant::now());
-            if watch.is_none() && due {
-                ask_at = match self.ask(epoll) {
-                    Ok(found) => {
-                        watch = found;
-                        None
-                    }
-                    Err(error) => {
-                        let over = is_final(error.status());
-                        lock(&self.state).trouble = Some(error);
-                        self.changed.notify();
-                        let again = Duration::from_millis(PAUSE_MS as u64 * if over { 4 } else { 1 });
-                        Some(Instant::now() + again)
-                    }
-                };
-                continue;
-            }
-            let lacks_one = lock(&self.state).places.lacks_one();
-            let pause = if lacks_one || ask_at.is_some() { PAUSE_MS } else { -1 };
-            epoll.wait(&mut ready, pause);
-        }
-    }
-
-    /// Follows the name, where the registry can tell; or else looks it up.
-    fn ask(&self, epoll: &Epoll) -> Result<Option<Watch>> {
-        let wished = lock(&self.state).wished;
-        match self
-            .registry
-            .watch(Selection::Name(&self.name), Deadline::after(ASKING))
-        {
-            Ok(watch) => {
-                epoll.add(watch.fd()?, WATCH)?;
-                lock(&self.state).told = Some(Vec::new());
-                return Ok(Some(watch));
-            }
-            Err(error) if matches!(error.status(), Status::Unsupported | Status::Limit) => {}
-            Err(error) => return Err(error),
-        }
-        // 2.2.0 answers one request a second, of all its clients.
-        let found = self.registry.lookup_all(&self.name, Deadline::after(5 * ASKING))?;
-        let ids: Vec<u64> = found.iter().map(|instance| instance.id).collect();
-        let mut gone = Vec::new();
-        {
-            let mut state = lock(&self.state);
-            for instance in found {
-                gone.extend(state.places.put(instance));
-            }
-            gone.extend(state.places.keep_only(&ids));
-            state.known = true;
-            state.asked_only = true;
-            state.looked = wished;
-            state.trouble = None;
-        }
-        drop(gone);
-        self.changed.notify();
-        Ok(None)
-    }
-
-    /// What the watch tells. An error is its end.
-    fn take_in(&self, watch: &Watch) -> Result<()> {
-        loop {
-            let event = match watch.recv(Deadline::Now) {
-                Ok(event) => event,
-                Err(error) if error.status() == Status::WouldBlock => return Ok(()),
-                Err(error) => return Err(error),
-            };
-            let mut gone = Vec::new();
-            {
-                let mut state = lock(&self.state);
-                let id = event.instance.id;
-                match event.kind {
-                    WatchEventKind::Put => {
-                        if let Some(told) = &mut state.told {
-                            told.push(id);
-                        }
-                        gone.extend(state.places.put(event.instance));
-                    }
-                    WatchEventKind::Delete => gone.extend(state.places.delete(id)),
-                    WatchEventKind::Complete => {
-                        if let Some(told) = state.told.take() {
-                            gone.extend(state.places.keep_only(&told));
-                        }
-                        state.known = true;
-                        state.asked_only = false;
-                        state.trouble = None;
-                    }
-                }
-            }
-            // Without the lock: the last one to let go closes the connection.
-            drop(gone);
-            self.changed.notify();
-        }
-    }
-
-    /// Ends the calls over connections that were lost, and connects anew.
-    fn renew(&self) {
-        let lost = lock(&self.state).places.renew();
-        if lost.is_empty() {
-            return;
-        }
-        for place in &lost {
-            log_line!(
-                Info,
-                "service",
-                "the connection to '{}' at {} was lost",
-                self.name,
-                place.endpoint
-            );
-            if let Err(error) = place.request.end() {
-                log_line!(Debug, "service", "cannot end calls to {}: {error}", place.endpoint);
-            }
-        }
-        self.changed.notify();
-    }
-
-    /// At the end.
-    fn let_go(&self) -> Result<()> {
-        let places = lock(&self.state).places.clear();
-        let closed = places.iter().try_for_each(|place| place.request.close());
-        self.changed.notify();
-        closed
-    }
 }

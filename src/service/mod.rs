@@ -7,3 +7,6 @@ mod serving;
 
 pub use client::ServiceClient;
 pub use serving::{Service, ServiceHandler, ServiceSettings};
+
+#[cfg(test)]
+mod tests;

@@ -5,17 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use crate::connection::endpoint::Endpoint;
 use crate::connection::linux::EventFd;
 use crate::connection::log::log_line;
 use crate::connection::options::Options;
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
+use crate::connection::resolve;
 use crate::error::Result;
 use crate::messaging::request::Request;
 use crate::registry::instance::Instance;
 
 /// So long one that did not answer in time is asked only where there is no other.
 const PROBATION: Duration = Duration::from_secs(1);
+/// So long until a connection that could not be made is tried again: doubled with each failure.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// One connection to one instance. After the connection was lost, another one takes its place.
 pub(super) struct Place {
@@ -43,20 +48,55 @@ impl Place {
 
 struct Known {
     instance: Instance,
-    /// None where no connection could be made: it is tried again.
+    /// None until its connection was made.
     place: Option<Arc<Place>>,
+    /// How often no connection could be made, and when it is tried again.
+    failures: u32,
+    due: Instant,
+    /// Its host is a name that the system has to be asked for, which may take long.
+    by_name: bool,
+}
+
+impl Known {
+    fn is_due(&self, now: Instant) -> bool {
+        self.place.is_none() && self.due <= now
+    }
+}
+
+/// What is to be connected to; with no lock held, as a name may have to be looked up.
+pub(super) struct Task {
+    instance: Instance,
+    number: u64,
+}
+
+/// What connections are made with, and what hears of their changes.
+pub(super) struct Dialer {
+    pub options: Options,
+    pub changed: Arc<Signal>,
+    pub ring: Arc<EventFd>,
+}
+
+impl Dialer {
+    pub fn connect(&self, task: &Task) -> Result<Arc<Place>> {
+        let endpoint = task.instance.endpoint();
+        let request = Request::telling(&format!(">{endpoint}"), &self.options, &self.changed, Some(&self.ring))?;
+        Ok(Arc::new(Place {
+            number: task.number,
+            endpoint,
+            request,
+            slow: Mutex::new(None),
+        }))
+    }
 }
 
 /// What is known of the instances.
+#[derive(Default)]
 pub(super) struct Places {
     known: BTreeMap<u64, Known>,
     /// No call begins there any more; those under way go on while the connection lives.
     leaving: Vec<Weak<Place>>,
     next_number: u64,
     turn: AtomicU64,
-    options: Options,
-    pub changed: Arc<Signal>,
-    pub ring: Arc<EventFd>,
 }
 
 /// What there is for a call.
@@ -71,18 +111,6 @@ pub(super) enum Choice {
 }
 
 impl Places {
-    pub fn new(options: &Options) -> Result<Places> {
-        Ok(Places {
-            known: BTreeMap::new(),
-            leaving: Vec::new(),
-            next_number: 0,
-            turn: AtomicU64::new(0),
-            options: options.clone(),
-            changed: Arc::default(),
-            ring: Arc::new(EventFd::new()?),
-        })
-    }
-
     pub fn instances(&self) -> Vec<Instance> {
         self.known.values().map(|known| known.instance.clone()).collect()
     }
@@ -135,8 +163,14 @@ impl Places {
                 return None;
             }
         }
-        let place = self.connect(&instance);
-        let known = Known { place, instance };
+        let parsed = Endpoint::parse(&format!(">{}", instance.endpoint()));
+        let known = Known {
+            by_name: parsed.is_ok_and(|endpoint| resolve::is_looked_up(&endpoint)),
+            instance,
+            place: None,
+            failures: 0,
+            due: Instant::now(),
+        };
         let before = self.known.insert(known.instance.id, known)?;
         self.leave(before)
     }
@@ -160,34 +194,95 @@ impl Places {
         gone.into_iter().filter_map(|id| self.delete(id)).collect()
     }
 
-    /// Connects anew where the connection was lost, or could not be made. Gives back those that were lost.
-    pub fn renew(&mut self) -> Vec<Arc<Place>> {
-        let stale = |known: &Known| known.place.as_ref().is_none_or(|place| place.request.has_lost());
-        let ids: Vec<u64> = self.known.iter().filter(|(_, k)| stale(k)).map(|(id, _)| *id).collect();
-        let (mut lost, mut leaving) = (Vec::new(), Vec::new());
-        for place in std::mem::take(&mut self.leaving) {
-            match place.upgrade() {
-                Some(gone) if gone.request.has_lost() => lost.push(gone),
-                Some(_) => leaving.push(place),
-                None => {}
+    /// Gives back those whose connection was lost: another one is to take the place of each.
+    pub fn lost(&mut self) -> Vec<Arc<Place>> {
+        let has_lost = |place: &mut Arc<Place>| place.request.has_lost();
+        let now = Instant::now();
+        let mut lost = Vec::new();
+        for known in self.known.values_mut() {
+            if let Some(place) = known.place.take_if(has_lost) {
+                known.due = now;
+                lost.push(place);
             }
         }
-        self.leaving = leaving;
-        for id in ids {
-            let Some(instance) = self.known.get(&id).map(|known| known.instance.clone()) else {
-                continue;
-            };
-            let place = self.connect(&instance);
-            if let Some(known) = self.known.get_mut(&id) {
-                lost.extend(std::mem::replace(&mut known.place, place));
+        self.leaving.retain(|place| match place.upgrade() {
+            Some(gone) if gone.request.has_lost() => {
+                lost.push(gone);
+                false
             }
-        }
+            Some(_) => true,
+            None => false,
+        });
         lost
     }
 
-    /// Whether one is without a connection that could not be made.
-    pub fn lacks_one(&self) -> bool {
-        self.known.values().any(|known| known.place.is_none())
+    /// What to connect to now, of those whose host is a name or of the others: those that failed least first.
+    pub fn tasks(&mut self, by_name: bool) -> Vec<Task> {
+        let now = Instant::now();
+        let due = self.known.values().filter(|k| k.by_name == by_name && k.is_due(now));
+        let mut due: Vec<&Known> = due.collect();
+        due.sort_by_key(|known| known.failures);
+        let numbers = self.next_number + 1..;
+        let tasks: Vec<Task> = due
+            .into_iter()
+            .zip(numbers)
+            .map(|(known, number)| Task {
+                instance: known.instance.clone(),
+                number,
+            })
+            .collect();
+        self.next_number += tasks.len() as u64;
+        tasks
+    }
+
+    pub fn has_task(&self, by_name: bool) -> bool {
+        let now = Instant::now();
+        self.known
+            .values()
+            .any(|known| known.by_name == by_name && known.is_due(now))
+    }
+
+    /// Nobody can connect to hosts with a name for now.
+    pub fn put_off_names(&mut self) {
+        let later = Instant::now() + FIRST_PAUSE;
+        let missing = |known: &&mut Known| known.by_name && known.place.is_none();
+        self.known
+            .values_mut()
+            .filter(missing)
+            .for_each(|known| known.due = later);
+    }
+
+    /// When the next connection is to be made, where one is; of those by name none that is due already, as another
+    /// thread is at it.
+    pub fn next_task_at(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let missing = self.known.values().filter(|known| known.place.is_none());
+        let own = missing.filter(|known| !known.by_name || known.due > now);
+        own.map(|known| known.due).min()
+    }
+
+    /// Takes in a connection, or that it could not be made. Gives it back where nobody wants it any more.
+    pub fn connected(&mut self, task: &Task, made: Result<Arc<Place>>) -> Option<Arc<Place>> {
+        let wants = |known: &&mut Known| known.place.is_none() && known.instance.endpoint() == task.instance.endpoint();
+        let known = self.known.get_mut(&task.instance.id).filter(wants);
+        match (known, made) {
+            (Some(known), Ok(place)) => {
+                known.failures = 0;
+                known.place = Some(place);
+                None
+            }
+            (Some(known), Err(error)) => {
+                let pause = FIRST_PAUSE
+                    .saturating_mul(1 << known.failures.min(8))
+                    .min(LONGEST_PAUSE);
+                known.failures += 1;
+                known.due = Instant::now() + pause;
+                let (name, endpoint) = (&task.instance.name, task.instance.endpoint());
+                log_line!(Warning, "service", "cannot connect to '{name}' at {endpoint}: {error}");
+                None
+            }
+            (None, made) => made.ok(),
+        }
     }
 
     pub fn clear(&mut self) -> Vec<Arc<Place>> {
@@ -195,27 +290,5 @@ impl Places {
         let leaving = std::mem::take(&mut self.leaving);
         let places = known.into_values().filter_map(|known| known.place);
         places.chain(leaving.iter().filter_map(Weak::upgrade)).collect()
-    }
-
-    fn connect(&mut self, instance: &Instance) -> Option<Arc<Place>> {
-        self.next_number += 1;
-        let endpoint = instance.endpoint();
-        match Request::telling(&format!(">{endpoint}"), &self.options, &self.changed, Some(&self.ring)) {
-            Ok(request) => Some(Arc::new(Place {
-                number: self.next_number,
-                endpoint,
-                request,
-                slow: Mutex::new(None),
-            })),
-            Err(error) => {
-                log_line!(
-                    Warning,
-                    "service",
-                    "cannot connect to '{}' at {endpoint}: {error}",
-                    instance.name
-                );
-                None
-            }
-        }
     }
 }

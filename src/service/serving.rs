@@ -1,29 +1,25 @@
-//! Serves requests under a name. One thread more than there are workers takes turns: one receives, the others run
-//! handlers; who received a request runs its handler, and wakes another to receive.
-//!
-//! Waking a thread costs more than a short handler. So where handlers were short lately, and nothing more waits, nobody is
-//! woken: who received comes back to it soon. A thread on the lookout takes over where that takes longer than a tick.
+//! A service: what is found by its name, and its ways to begin and to end. Its threads are in `pool`.
 
-use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
-use std::panic::{catch_unwind, AssertUnwindSafe};
+mod pool;
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::connection::clock::Deadline;
-use crate::connection::linux::with_signals_blocked;
 use crate::connection::log::log_line;
 use crate::connection::options::Options;
+use crate::connection::own_thread::OwnThread;
 use crate::connection::process::lock;
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
-use crate::messaging::message::{Message, MessageKind};
+use crate::messaging::message::Message;
 use crate::messaging::response::Response;
 use crate::registry::client::{RegistrationId, RegistryClient};
 use crate::registry::instance::check_name;
 use crate::service::desk::{refuse, Desk};
+use pool::{Phase, Pool, HANDLER_OF};
 
 /// Serves one request: what it puts into the second message is the reply; or it answers by `Message::reply`, at once or
 /// later by a clone. Where it returns an error or panics, the asker is told REMOTE.
@@ -32,7 +28,8 @@ pub type ServiceHandler = Arc<dyn Fn(&mut Message, &mut Message) -> Result<()> +
 /// How a service serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSettings {
-    /// Where it is bound, on TCP: `tcp://*:*` for any free port. None for the first free port from 5101 to 6000, on all
+    /// Where it is bound, on TCP: `tcp://*:*` for any free port. Bound to one address, it is registered with that, unless
+    /// the registry client's option `registry_advertise` says another. None for the first free port from 5101 to 6000, on all
     /// interfaces, as dividere 2.2.0 does it.
     pub endpoint: Option<String>,
     /// How many handlers run at once, 1 to 1024. 1.
@@ -60,17 +57,8 @@ const PORTS: std::ops::RangeInclusive<u16> = 5101..=6000;
 const UNREGISTER_LIMIT: Duration = Duration::from_secs(2);
 /// So long it goes on refusing while somebody is connected, who may not have heard yet that it is gone.
 const FAREWELL: Duration = Duration::from_millis(500);
-/// Handlers that take less are short.
-const SHORT: Duration = Duration::from_micros(100);
-/// How often the lookout looks.
-const TICK: Duration = Duration::from_millis(2);
 /// So long closing waits for handlers.
 const CLOSING_LIMIT: Duration = Duration::from_secs(10);
-
-thread_local! {
-    /// A handler of which service runs on this thread.
-    static HANDLER_OF: Cell<usize> = const { Cell::new(0) };
-}
 
 /// A service: found by its name, it answers each request, with a reply or with an error. May be used from any thread.
 /// Dropping it closes it.
@@ -80,7 +68,7 @@ thread_local! {
 /// and a service client asks another instance. A handler that answers with one of them says the same.
 pub struct Service {
     inner: Arc<Inner>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Vec<OwnThread>>,
 }
 
 #[derive(Default)]
@@ -96,19 +84,11 @@ enum Registration {
     Done(RegistrationId),
 }
 
-/// What a service does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
-    Made,
-    Serving,
-    /// It finishes what it has.
-    Refusing,
-    Closed,
-}
-
 struct Inner {
     name: String,
     response: Response,
+    /// The one address that it is bound to; None where it is bound to all.
+    host: Option<String>,
     port: u16,
     registry: Arc<RegistryClient>,
     settings: ServiceSettings,
@@ -120,25 +100,6 @@ struct Inner {
     /// Somebody is to receive, or to run what waits.
     needed: Condvar,
     threads: AtomicUsize,
-}
-
-struct Pool {
-    phase: Phase,
-    stopping: bool,
-    /// Somebody receives.
-    receiving: bool,
-    /// Nobody receives: who did runs a handler, and is expected back soon.
-    deferred: bool,
-    /// How often that was so.
-    turn: u64,
-    /// A thread looks every tick whether that takes too long.
-    lookout: bool,
-    /// The longest handler of late.
-    longest: Duration,
-    running: usize,
-    /// How many handlers may run at once.
-    workers: usize,
-    waiting: VecDeque<Message>,
 }
 
 impl Service {
@@ -157,8 +118,7 @@ impl Service {
         }
         let response = bind(settings.endpoint.as_deref(), options)?;
         let bound = response.last_endpoint()?;
-        let port = bound.strip_prefix("tcp://").and_then(|rest| rest.rsplit(':').next());
-        let port = port.and_then(|port| port.parse().ok()).ok_or_else(|| {
+        let (host, port) = host_and_port(&bound).ok_or_else(|| {
             let text = format!("'{bound}': a service binds to a TCP port");
             Error::new(Status::Endpoint, text)
         })?;
@@ -166,6 +126,7 @@ impl Service {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
                 response,
+                host,
                 port,
                 registry: Arc::clone(registry),
                 settings: settings.clone(),
@@ -173,18 +134,7 @@ impl Service {
                 handlers: Mutex::default(),
                 registration: Mutex::new(Registration::None),
                 desk: Arc::default(),
-                pool: Mutex::new(Pool {
-                    phase: Phase::Made,
-                    stopping: false,
-                    receiving: false,
-                    deferred: false,
-                    turn: 0,
-                    lookout: false,
-                    longest: TICK,
-                    running: 0,
-                    workers: 0,
-                    waiting: VecDeque::new(),
-                }),
+                pool: Mutex::new(Pool::new()),
                 needed: Condvar::new(),
                 threads: AtomicUsize::new(0),
             }),
@@ -237,9 +187,10 @@ impl Service {
             *registration = Registration::UnderWay;
         }
         // Not under the lock: stopping does not wait for it.
+        let host = inner.host.as_deref();
         let registered = inner
             .registry
-            .register(&inner.name, inner.port, &inner.settings.metadata, deadline);
+            .register_at(&inner.name, host, inner.port, &inner.settings.metadata, deadline);
         let mut registration = lock(&inner.registration);
         match registered {
             Ok(id) if lock(&inner.pool).stopping => {
@@ -407,29 +358,19 @@ fn bind(endpoint: Option<&str>, options: &Options) -> Result<Response> {
     Response::new(&format!("@{}", endpoint.trim_start_matches('@')), options)
 }
 
+/// Of what was bound. The host is None where every interface leads to it, and where it means something on this host
+/// alone (an address with a scope).
+fn host_and_port(bound: &str) -> Option<(Option<String>, u16)> {
+    let (host, port) = bound.strip_prefix("tcp://")?.rsplit_once(':')?;
+    let one = !matches!(host, "*" | "0.0.0.0" | "[::]") && !host.contains('%');
+    Some((one.then(|| host.to_owned()), port.parse().ok()?))
+}
+
 fn closed() -> Error {
     Error::new(Status::Closed, "the service is closed")
 }
 
 impl Inner {
-    fn start_thread(self: &Arc<Inner>) -> Result<JoinHandle<()>> {
-        let own = Arc::clone(self);
-        self.threads.fetch_add(1, Ordering::AcqRel);
-        let spawned = with_signals_blocked(|| {
-            std::thread::Builder::new()
-                .name("dividere-serve".into())
-                .spawn(move || {
-                    own.run();
-                    own.threads.fetch_sub(1, Ordering::AcqRel);
-                    own.desk.changed.notify();
-                })
-        });
-        spawned.map_err(|error| {
-            self.threads.fetch_sub(1, Ordering::AcqRel);
-            Error::new(Status::Limit, format!("cannot start a thread of a service: {error}"))
-        })
-    }
-
     fn wait_until(&self, deadline: Deadline, is_so: impl Fn() -> bool) -> bool {
         loop {
             let before = self.desk.changed.now();
@@ -446,163 +387,6 @@ impl Inner {
     fn wait_until_left_alone(&self, deadline: Deadline) {
         for socket in self.response.sockets().iter() {
             socket.peers.wait_for_none(deadline);
-        }
-    }
-
-    fn run(&self) {
-        HANDLER_OF.set(self as *const Inner as usize);
-        let (mut request, mut reply) = (Message::new(), Message::new());
-        let mut pool = lock(&self.pool);
-        loop {
-            if pool.phase == Phase::Closed {
-                return;
-            }
-            if pool.running < pool.workers {
-                if let Some(mut next) = pool.waiting.pop_front() {
-                    pool = self.serve(pool, &mut next, &mut reply);
-                    continue;
-                }
-            }
-            if pool.deferred && !pool.lookout {
-                pool = self.look_out(pool);
-                continue;
-            }
-            if pool.receiving || pool.deferred || pool.phase == Phase::Made {
-                pool = self.needed.wait(pool).unwrap_or_else(|p| p.into_inner());
-                continue;
-            }
-            pool.receiving = true;
-            drop(pool);
-            let received = self.response.take(&mut request, true, Deadline::Never);
-            pool = lock(&self.pool);
-            pool.receiving = false;
-            match received {
-                Ok(origin) if pool.phase >= Phase::Refusing => {
-                    drop(pool);
-                    refuse(&origin, Status::Closed, "the service stops; nothing was done");
-                    pool = lock(&self.pool);
-                }
-                Ok(origin) if pool.running < pool.workers && pool.waiting.is_empty() => {
-                    self.desk.enter(&origin);
-                    let turn = self.hand_over(&mut pool);
-                    pool = self.serve(pool, &mut request, &mut reply);
-                    if turn == Some(pool.turn) {
-                        pool.deferred = false;
-                    }
-                }
-                Ok(origin) if pool.waiting.len() < self.settings.most_waiting => {
-                    self.desk.enter(&origin);
-                    pool.waiting.push_back(std::mem::take(&mut request));
-                }
-                Ok(origin) => {
-                    drop(pool);
-                    refuse(&origin, Status::Busy, "too many requests wait; nothing was done");
-                    pool = lock(&self.pool);
-                }
-                Err(error) => {
-                    if error.status() != Status::Closed {
-                        log_line!(Error, "service", "'{}' ends: {error}", self.name);
-                    }
-                    pool.phase = Phase::Closed;
-                    self.needed.notify_all();
-                }
-            }
-            request.clear();
-        }
-    }
-
-    /// Before a handler is run by who received: lets another one receive, unless it is sure to be short; then the number
-    /// of this turn.
-    fn hand_over(&self, pool: &mut Pool) -> Option<u64> {
-        let more_to_do = pool.workers > 1 && self.response.is_readable();
-        if pool.longest >= SHORT || more_to_do || pool.phase != Phase::Serving {
-            self.needed.notify_one();
-            return None;
-        }
-        pool.turn += 1;
-        pool.deferred = true;
-        if !pool.lookout {
-            self.needed.notify_one();
-        }
-        Some(pool.turn)
-    }
-
-    /// Takes over where the one who runs a handler does not come back to receive. Looks on as long as there are
-    /// requests, so that it is woken for the first of them only.
-    fn look_out<'a>(&'a self, mut pool: MutexGuard<'a, Pool>) -> MutexGuard<'a, Pool> {
-        pool.lookout = true;
-        loop {
-            let turn = pool.turn;
-            pool = self
-                .needed
-                .wait_timeout(pool, TICK)
-                .unwrap_or_else(|p| p.into_inner())
-                .0;
-            if pool.phase != Phase::Serving || pool.turn == turn {
-                // A tick without a request, or the same handler still: whoever has that turn sees that it is over.
-                pool.deferred = false;
-                pool.turn += 1;
-                pool.lookout = false;
-                return pool;
-            }
-        }
-    }
-
-    fn serve<'a>(
-        &'a self,
-        mut pool: MutexGuard<'a, Pool>,
-        request: &mut Message,
-        reply: &mut Message,
-    ) -> MutexGuard<'a, Pool> {
-        pool.running += 1;
-        drop(pool);
-        let began = Instant::now();
-        self.handle(request, reply);
-        // Where nobody keeps it and nobody answered, that is answered now.
-        request.clear();
-        reply.clear();
-        let took = began.elapsed();
-        let mut pool = lock(&self.pool);
-        pool.longest = took.max(pool.longest * 7 / 8);
-        pool.running -= 1;
-        pool
-    }
-
-    fn handle(&self, request: &mut Message, reply: &mut Message) {
-        let Some(origin) = request.origin_ref().cloned() else {
-            return;
-        };
-        if let Err(error) = request.decode() {
-            self.response.count_decode_error();
-            return refuse(&origin, Status::Decode, error.text());
-        }
-        let handlers = Arc::clone(&lock(&self.handlers));
-        let name = request.type_name().unwrap_or_default();
-        let Some(handler) = handlers.by_type.get(name).or(handlers.default.as_ref()).cloned() else {
-            let text = format!("'{}' has no handler for {name}", self.name);
-            return refuse(&origin, Status::Unsupported, &text);
-        };
-        drop(handlers);
-        reply.clear();
-        let called = catch_unwind(AssertUnwindSafe(|| handler(request, reply)));
-        let outcome = called.unwrap_or_else(|panic| Err(Error::of_handler_panic(panic.as_ref())));
-        let answered = match outcome {
-            Ok(()) if reply.kind() != MessageKind::Empty => origin.reply(reply.frame_mut()),
-            // It answered, or keeps a clone; or else letting go of it is answered.
-            Ok(()) => return,
-            Err(error) => {
-                log_line!(Info, "service", "a handler of '{}' failed: {error}", self.name);
-                return refuse(&origin, Status::Remote, &error.to_string());
-            }
-        };
-        let Err(error) = answered else { return };
-        log_line!(Info, "service", "a reply of '{}' was not sent: {error}", self.name);
-        if origin.is_open() {
-            refuse(
-                &origin,
-                Status::Remote,
-                &format!("the reply could not be sent: {error}"),
-            );
         }
     }
 }

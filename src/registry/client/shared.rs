@@ -43,6 +43,8 @@ pub(super) struct Shared {
 #[derive(Clone)]
 pub(super) struct Registration {
     pub name: String,
+    /// The host where it is, unless an option of the client says another; None for the address that reaches the registry.
+    pub host: Option<String>,
     pub port: u16,
     pub metadata: Vec<u8>,
     pub lease_ms: u32,
@@ -179,10 +181,7 @@ impl Shared {
         what: &Registration,
         deadline: Deadline,
     ) -> Result<Place> {
-        let server = match &self.advertise {
-            Some(host) => host.clone(),
-            None => link.host()?,
-        };
+        let server = self.host_of(link, what)?;
         let connection = link.connection();
         let ack: Ack = link.ask(
             &RegisterService {
@@ -205,6 +204,13 @@ impl Shared {
         }
     }
 
+    fn host_of(&self, link: &Link, what: &Registration) -> Result<String> {
+        match self.advertise.as_ref().or(what.host.as_ref()) {
+            Some(host) => Ok(host.clone()),
+            None => link.host(),
+        }
+    }
+
     pub fn unregister_at(&self, link: &Link, id: u64, what: &Registration, deadline: Deadline) -> Result<()> {
         if link.find_out(deadline)? == Kind::Old && !self.is_ours_at(link, what, deadline)? {
             return Ok(());
@@ -223,10 +229,7 @@ impl Shared {
 
     /// A registry of 2.2.0 dies when a name is to be unregistered that it does not have, and goes by the name alone.
     pub fn is_ours_at(&self, link: &Link, what: &Registration, deadline: Deadline) -> Result<bool> {
-        let server = match &self.advertise {
-            Some(host) => host.clone(),
-            None => link.host()?,
-        };
+        let server = self.host_of(link, what)?;
         let found: ServiceLookupRep = link.ask(
             &ServiceLookupReq {
                 service_name: what.name.clone(),

@@ -21,7 +21,8 @@ namespace dividere {
 /// How a service serves.
 struct ServiceSettings {
     /// Where it is bound, on TCP: "tcp://127.0.0.1:*". Empty for the first free port from 5101 to 6000, on all
-    /// interfaces.
+    /// interfaces. Bound to one address, it is registered with that, unless the registry client has the option
+    /// registry_advertise.
     std::string endpoint;
     /// How many handlers run at once, 1 to 1024.
     std::uint32_t workers = 1;
