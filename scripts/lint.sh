@@ -21,6 +21,14 @@ check() {
     "$@" </dev/null || failed+=("$name")
 }
 
+# It shows what it would change, and no more.
+laid_out_as_gofmt_does() {
+    local difference
+    difference=$(gofmt -d "$@") && [ -z "$difference" ] && return
+    echo "$difference"
+    return 1
+}
+
 # Checked-in files (and new ones that are not ignored) by pattern.
 files() {
     git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
@@ -44,6 +52,7 @@ fi
 # The C header is cbindgen's, and compared with what it makes by a test.
 mapfile -t c_files < <(files '*.c' '*.h' '*.cpp' '*.hpp' '*.cc' | grep -v '^include/dividere\.h$')
 mapfile -t python_files < <(files '*.py')
+mapfile -t go_files < <(files '*.go')
 mapfile -t shell_files < <(files '*.sh' '.ci/run')
 
 if [ "${#c_files[@]}" -gt 0 ]; then
@@ -69,6 +78,18 @@ if [ "${#python_files[@]}" -gt 0 ]; then
         fi
     else
         skipped+=("ruff (pip could not install it)")
+    fi
+fi
+
+# `go vet` looks through cgo, and so needs the library: bindings/go/run-tests.sh runs it.
+PATH="$PATH:/usr/local/go/bin"
+if [ "${#go_files[@]}" -gt 0 ]; then
+    if ! command -v gofmt >/dev/null; then
+        skipped+=("gofmt (not installed)")
+    elif [ "$fix" = yes ]; then
+        check gofmt gofmt -w "${go_files[@]}"
+    else
+        check gofmt laid_out_as_gofmt_does "${go_files[@]}"
     fi
 fi
 

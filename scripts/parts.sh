@@ -15,6 +15,10 @@ case ":$PATH:" in
 *":$HOME/.cargo/bin:"*) ;;
 *) PATH="$PATH:$HOME/.cargo/bin" ;;
 esac
+# Go, where its own archive or a distribution's package of one version put it.
+for go_bin in /usr/local/go/bin /usr/lib/go-1.2[3-9]/bin; do
+    if [ -x "$go_bin/go" ] && ! command -v go >/dev/null; then PATH="$PATH:$go_bin"; fi
+done
 export PATH
 
 jobs=${JOBS:-2}
@@ -30,6 +34,8 @@ cargo_features=(--features dividere/cli)
 passed=()
 failed=()
 flaky=()
+# What this machine lacks the tools for.
+skipped=()
 
 mkdir -p "$logs"
 
@@ -190,6 +196,17 @@ test_python() {
     retry_with=()
 }
 
+# The Go binding, against an installed copy, after test_native has built what is installed.
+test_go() {
+    local python22 have
+    if ! have=$(scripts/go-version.sh); then
+        skipped+=("go: $have")
+        return
+    fi
+    python22=$(tests/interop/setup.sh) || python22=dividere-2.2.0-could-not-be-installed
+    run_part 'go' 900 env BUILD="$test_build" DIVIDERE_PYTHON22="$python22" bindings/go/run-tests.sh
+}
+
 # Every pattern between every two languages, after test_rust, test_native and
 # test_python have built what it needs.
 test_matrix() {
@@ -212,6 +229,7 @@ summary() {
         tail -n 120 "$log" | sed 's/^/    | /'
     done
     echo
+    for name in "${skipped[@]}"; do echo "SKIPPED: $name"; done
     for name in "${failed[@]}"; do echo "FAILED: $name"; done
     for name in "${flaky[@]}"; do echo "FLAKY: $name"; done
     echo "parts: ${#passed[@]} passed, ${#failed[@]} failed, ${#flaky[@]} flaky"

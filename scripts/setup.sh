@@ -6,6 +6,7 @@
 #
 # Exit status: 0 when everything required is there, 1 otherwise.
 set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 min_rust=1.85
 # Without these something in `make test` cannot run.
@@ -99,6 +100,29 @@ MESSAGE
     return 1
 }
 
+# For bindings/go alone: without it that part is skipped.
+ensure_go() {
+    local candidate have go_bin
+    for go_bin in /usr/local/go/bin /usr/lib/go-1.2[3-9]/bin; do
+        if [ -x "$go_bin/go" ] && ! command -v go >/dev/null; then
+            PATH="$PATH:$go_bin"
+            echo "setup: go is in $go_bin, which is not in PATH; add it"
+        fi
+    done
+    if ! command -v go >/dev/null && command -v apt-cache >/dev/null; then
+        update_once
+        candidate=$(apt-cache policy golang-go | sed -n 's/^ *Candidate: 2:\([0-9.]*\).*/\1/p')
+        if [ -n "$candidate" ] && version_at_least "$candidate" 1.23; then
+            install_packages golang-go
+        fi
+    fi
+    if have=$(scripts/go-version.sh); then
+        echo "setup: go $have"
+    else
+        echo "setup: optional and not there: $have" >&2
+    fi
+}
+
 failed=no
 
 if command -v dpkg-query >/dev/null && command -v apt-get >/dev/null; then
@@ -133,6 +157,7 @@ for library in protobuf gtest; do
 done
 
 ensure_rust || failed=yes
+ensure_go
 
 if [ "$failed" = yes ]; then
     echo "setup: incomplete, see above" >&2

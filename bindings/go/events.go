@@ -1,0 +1,3 @@
+package dividere
+
+type eventHook struct{}

@@ -1,0 +1,65 @@
+package dividere
+
+// A handle of the library: a number, how it is closed, and who waits for it.
+
+// #include "shim.h"
+import "C"
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// handle is what every role has inside. It holds no reference to the object around it, so that both are collected, and
+// the handle closed, when a program forgets it.
+type handle struct {
+	id    uint64
+	end   func(id uint64) C.dividere_status_t
+	once  sync.Once
+	err   error
+	ended chan struct{}
+	ready readiness
+	hook  eventHook
+	// How a send waits where a queue is full.
+	full fullQueue
+}
+
+// open counts the handles that were neither closed nor collected.
+var open atomic.Int64
+
+func newHandle(id uint64, end func(id uint64) C.dividere_status_t) *handle {
+	h := &handle{id: id, end: end, ended: make(chan struct{})}
+	h.ready.turn = make(chan struct{}, 1)
+	open.Add(1)
+	// Closing may take a moment, and the goroutine of finalizers is there for all.
+	runtime.SetFinalizer(h, func(h *handle) { go h.close() })
+	return h
+}
+
+// close ends it, once. What waits for it returns ErrClosed.
+func (h *handle) close() error {
+	h.once.Do(func() {
+		runtime.SetFinalizer(h, nil)
+		h.err = check(func() C.dividere_status_t { return h.end(h.id) })
+		if statusOf(h.err) == StatusClosed {
+			// By Shutdown, which closes everything.
+			h.err = nil
+		}
+		close(h.ended)
+		h.ready.close()
+		open.Add(-1)
+	})
+	return h.err
+}
+
+// socket is the number as the functions take it that all roles share.
+func (h *handle) socket() C.dividere_socket_t {
+	return C.dividere_socket_t{id: C.uint64_t(h.id)}
+}
+
+// call makes a call with the handle that does not wait.
+func (h *handle) call(call func(socket C.dividere_socket_t) C.dividere_status_t) error {
+	defer runtime.KeepAlive(h)
+	return check(func() C.dividere_status_t { return call(h.socket()) })
+}

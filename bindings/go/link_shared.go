@@ -1,0 +1,6 @@
+//go:build !dividere_static
+
+package dividere
+
+// #cgo pkg-config: dividere
+import "C"

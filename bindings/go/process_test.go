@@ -1,0 +1,101 @@
+package dividere_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"example.com/dividere"
+	"example.com/dividere/internal/testpb"
+)
+
+// childPart is what this test binary does as a process of its own.
+func childPart(part string) int {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	switch part {
+	case "send-then-exit":
+		p, err := dividere.NewPublisher(os.Getenv("DIVIDERE_TEST_AT"), dividere.WithSendHighWaterMark(0), dividere.WithLinger(patience))
+		if err != nil {
+			return fail(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := p.WaitForSubscribers(ctx, 1, ""); err != nil {
+			return fail(err)
+		}
+		for i := range 10_000 {
+			if err := p.Send(ctx, reading(float64(i))); err != nil {
+				return fail(err)
+			}
+		}
+		if err := dividere.Shutdown(ctx); err != nil {
+			return fail(err)
+		}
+		return 0
+	}
+	return fail(fmt.Errorf("no such part: %s", part))
+}
+
+func child(t *testing.T, part string, environment ...string) *exec.Cmd {
+	t.Helper()
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), append(environment, "DIVIDERE_TEST_PART="+part)...)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	must(t, command.Start())
+	return command
+}
+
+func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
+	s := subscriber(t, "@tcp://127.0.0.1:*", dividere.WithReceiveHighWaterMark(0))
+	at, err := s.LastEndpoint()
+	must(t, err)
+	sender := child(t, "send-then-exit", "DIVIDERE_TEST_AT=>"+at)
+	for i := range 10_000 {
+		m, err := dividere.Recv[*testpb.Reading](soon(t), s)
+		must(t, err)
+		if m.GetValue() != float64(i) {
+			t.Fatalf("got %v, not %v", m.GetValue(), i)
+		}
+	}
+	must(t, sender.Wait())
+}
+
+func TestAForgottenHandleIsClosed(t *testing.T) {
+	before := dividere.OpenHandles()
+	at := func() string {
+		p, err := dividere.NewPublisher("tcp://127.0.0.1:*")
+		must(t, err)
+		at, err := p.LastEndpoint()
+		must(t, err)
+		s, err := dividere.NewSubscriber(at)
+		must(t, err)
+		ctx, cancel := context.WithCancel(soon(t))
+		// Also one that was waited for.
+		go cancel()
+		if _, err := s.Recv(ctx); err != context.Canceled {
+			t.Fatal(err)
+		}
+		return at
+	}()
+	until(t, "both handles are collected", func() bool {
+		runtime.GC()
+		return dividere.OpenHandles() == before
+	})
+	_, _ = publisher(t, at)
+}
+
+func TestItSaysWhatItIs(t *testing.T) {
+	if !strings.HasPrefix(dividere.Version(), "3.") || !dividere.Has("tcp") || dividere.Has("teleport") {
+		t.Fatal(dividere.Version())
+	}
+	if dividere.StatusTimeout.String() != "TIMEOUT" {
+		t.Fatal(dividere.StatusTimeout)
+	}
+}

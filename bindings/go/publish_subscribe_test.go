@@ -1,0 +1,276 @@
+package dividere_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"example.com/dividere"
+	"example.com/dividere/internal/testpb"
+	"google.golang.org/protobuf/proto"
+)
+
+func TestTypedMessagesArriveOverEachTransport(t *testing.T) {
+	for name, at := range map[string]string{
+		"tcp": "tcp://127.0.0.1:*", "ipc": "ipc://" + t.TempDir() + "/socket", "inproc": "inproc://" + t.Name(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, at := publisher(t, at)
+			s := subscriber(t, at, dividere.WithTypes(&testpb.Reading{}))
+			must(t, p.WaitForSubscribers(soon(t), 1, dividere.NameOf[*testpb.Reading]()))
+			must(t, p.Send(soon(t), &testpb.Alarm{Text: proto.String("not subscribed to")}))
+			want := reading(0.7)
+			must(t, p.Send(soon(t), want))
+			got, err := dividere.Recv[*testpb.Reading](soon(t), s)
+			must(t, err)
+			if !proto.Equal(got, want) {
+				t.Fatalf("got %v", got)
+			}
+		})
+	}
+}
+
+func TestLargeAndEmptyMessagesArrive(t *testing.T) {
+	p, s := pair(t)
+	for _, size := range []int{-1, 0, 1, 4000, 4096, 5000, 1 << 20} {
+		want := &testpb.Reading{}
+		if size >= 0 {
+			want.Blob = bytes.Repeat([]byte{'x'}, size)
+		}
+		must(t, p.Send(soon(t), want))
+		got := reading(1)
+		must(t, s.RecvInto(soon(t), got))
+		if !proto.Equal(got, want) {
+			t.Fatalf("of %d bytes came %d", size, len(got.Blob))
+		}
+	}
+}
+
+func TestAnyTypeThatTheProgramHasIsReceived(t *testing.T) {
+	p, s := pair(t)
+	sent := []proto.Message{
+		reading(1), &testpb.Alarm{Text: proto.String("hot")}, &testpb.Reading_Unit{Name: proto.String("K")},
+		&testpb.Position{Text: "here"}, &testpb.Ack{Ok: true},
+	}
+	for _, m := range sent {
+		must(t, p.Send(soon(t), m))
+	}
+	for _, want := range sent {
+		got, err := s.Recv(soon(t))
+		must(t, err)
+		if !proto.Equal(got, want) {
+			t.Fatalf("got %v, not %v", got, want)
+		}
+	}
+}
+
+func TestBytesArriveAsTheyAre(t *testing.T) {
+	p, s := pair(t)
+	for _, want := range [][]byte{nil, []byte("a"), bytes.Repeat([]byte("ab"), 100_000)} {
+		must(t, p.SendBytes(soon(t), want))
+		got, err := s.RecvBytes(soon(t))
+		must(t, err)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("got %d bytes, not %d", len(got), len(want))
+		}
+	}
+}
+
+func TestWhatCannotBeDecodedComesBackWithItsBytes(t *testing.T) {
+	p, s := pair(t)
+	ctx := soon(t)
+	must(t, p.SendBytes(ctx, []byte("no envelope")))
+	must(t, p.Send(ctx, reading(2)))
+	must(t, p.SendBytes(ctx, envelope("acme.v1.Unknown", "\x0a\x01x")))
+	must(t, p.SendBytes(ctx, envelope("acme.v1.Reading", "\xff")))
+	for _, want := range []struct {
+		err           error
+		name, payload string
+	}{
+		{dividere.ErrDecode, "", "no envelope"},
+		{dividere.ErrType, "acme.v1.Reading", "\x0a\x03cpu\x11\x00\x00\x00\x00\x00\x00\x00\x40"},
+		{dividere.ErrNotFound, "acme.v1.Unknown", "\x0a\x01x"},
+		{dividere.ErrDecode, "acme.v1.Reading", "\xff"},
+	} {
+		var err error
+		if want.err == dividere.ErrType {
+			_, err = dividere.Recv[*testpb.Alarm](ctx, s)
+		} else {
+			_, err = s.Recv(ctx)
+		}
+		wants(t, err, want.err)
+		var undecodable *dividere.DecodeError
+		if !errors.As(err, &undecodable) {
+			t.Fatalf("%T is no DecodeError", err)
+		}
+		if string(undecodable.TypeName) != want.name || string(undecodable.Payload) != want.payload {
+			t.Fatalf("got %q %q", undecodable.TypeName, undecodable.Payload)
+		}
+	}
+	counted, err := s.Statistics()
+	must(t, err)
+	if counted.DecodeErrors != 1 || counted.MessagesIn != 4 {
+		t.Fatalf("%+v", counted)
+	}
+}
+
+// envelope writes one as wire.md says, for names and payloads below 128 bytes.
+func envelope(name, payload string) []byte {
+	url := "type.googleapis.com/" + name
+	content := fmt.Sprintf("\x0a%c%s\x12%c%s", len(url), url, len(payload), payload)
+	return []byte(fmt.Sprintf("\x0a%c%s\x12%c%s", len(name), name, len(content), content))
+}
+
+func TestALoopReceivesUntilTheHandleIsClosed(t *testing.T) {
+	p, s := pair(t)
+	const count = 1000
+	go func() {
+		for i := range count {
+			if err := p.Send(context.Background(), reading(float64(i))); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	next := 0.0
+	for m, err := range dividere.All[*testpb.Reading](soon(t), s) {
+		must(t, err)
+		if m.GetValue() != next {
+			t.Fatalf("got %v, not %v", m.GetValue(), next)
+		}
+		if next++; next == count {
+			must(t, s.Close())
+		}
+	}
+	if next != count {
+		t.Fatalf("only %v came", next)
+	}
+}
+
+func TestSubscriptionsComeAndGo(t *testing.T) {
+	p, at := publisher(t, "tcp://127.0.0.1:*")
+	s := subscriber(t, at, dividere.WithTypes())
+	name := dividere.NameOf[*testpb.Reading]()
+	wants(t, s.Unsubscribe(name), dividere.ErrNotFound)
+	must(t, s.Subscribe(name))
+	must(t, p.WaitForSubscribers(soon(t), 1, name))
+	must(t, s.Unsubscribe(name))
+	until(t, "the subscription has gone", func() bool {
+		count, err := p.Subscribers(name)
+		must(t, err)
+		return count == 0
+	})
+	must(t, s.SubscribePrefix([]byte("ab")))
+	must(t, p.WaitForSubscribers(soon(t), 1, ""))
+	must(t, p.SendBytes(soon(t), []byte("xy")))
+	must(t, p.SendBytes(soon(t), []byte("abc")))
+	got, err := s.RecvBytes(soon(t))
+	must(t, err)
+	if string(got) != "abc" {
+		t.Fatalf("got %q", got)
+	}
+	must(t, s.UnsubscribePrefix([]byte("ab")))
+	wants(t, s.Subscribe("no name!"), dividere.ErrInvalidArgument)
+}
+
+func TestAFullQueueDropsBlocksOrFails(t *testing.T) {
+	// To a subscriber that does not receive: what lies between is its socket buffers and both queues.
+	stuffed := func(t *testing.T, full dividere.FullQueue, more ...dividere.Option) (*dividere.Publisher, *dividere.Subscriber, error) {
+		options := append([]dividere.Option{
+			dividere.WithSendHighWaterMark(2), dividere.WithReceiveHighWaterMark(2), dividere.WithFullQueue(full),
+		}, more...)
+		p, s := pair(t, options...)
+		block := bytes.Repeat([]byte{1}, 1<<20)
+		for range 200 {
+			if err := p.SendBytes(soon(t), block); err != nil {
+				return p, s, err
+			}
+		}
+		return p, s, nil
+	}
+	t.Run("drop", func(t *testing.T) {
+		p, _, err := stuffed(t, dividere.FullQueueUsual)
+		must(t, err)
+		counted, err := p.Statistics()
+		must(t, err)
+		if counted.DroppedQueueFull == 0 {
+			t.Fatalf("%+v", counted)
+		}
+	})
+	t.Run("fail", func(t *testing.T) {
+		_, _, err := stuffed(t, dividere.FullQueueFail)
+		wants(t, err, dividere.ErrWouldBlock)
+	})
+	t.Run("block until the send timeout", func(t *testing.T) {
+		_, _, err := stuffed(t, dividere.FullQueueBlock, dividere.WithSendTimeout(50*1e6))
+		wants(t, err, dividere.ErrTimeout)
+	})
+	t.Run("block until the context is cancelled", func(t *testing.T) {
+		p, _, err := stuffed(t, dividere.FullQueueBlock, dividere.WithSendTimeout(50*1e6))
+		wants(t, err, dividere.ErrTimeout)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		wants(t, p.SendBytes(ctx, []byte("x")), context.Canceled)
+	})
+	t.Run("block until there is room", func(t *testing.T) {
+		p, s, err := stuffed(t, dividere.FullQueueBlock, dividere.WithSendTimeout(50*1e6))
+		wants(t, err, dividere.ErrTimeout)
+		sent := make(chan error, 1)
+		go func() {
+			var err error
+			for err = dividere.ErrTimeout; errors.Is(err, dividere.ErrTimeout); {
+				err = p.SendBytes(context.Background(), []byte("last"))
+			}
+			sent <- err
+		}()
+		for {
+			got, err := s.RecvBytes(soon(t))
+			must(t, err)
+			if string(got) == "last" {
+				break
+			}
+		}
+		must(t, <-sent)
+	})
+}
+
+func TestWhatIsTooLargeIsRefused(t *testing.T) {
+	p, s := pair(t, dividere.WithMaxMessageSize(5000))
+	wants(t, p.SendBytes(soon(t), make([]byte, 5001)), dividere.ErrTooLarge)
+	wants(t, p.Send(soon(t), &testpb.Reading{Blob: make([]byte, 5001)}), dividere.ErrTooLarge)
+	must(t, p.Send(soon(t), reading(1)))
+	_, err := s.Recv(soon(t))
+	must(t, err)
+}
+
+func TestWhatCannotBeSerialisedIsNotSent(t *testing.T) {
+	p, s := pair(t)
+	wants(t, p.Send(soon(t), &testpb.Strict{}), dividere.ErrInvalidArgument)
+	wants(t, p.Send(soon(t), nil), dividere.ErrInvalidArgument)
+	must(t, p.Send(soon(t), &testpb.Strict{Must: proto.Int32(4)}))
+	got, err := dividere.Recv[*testpb.Strict](soon(t), s)
+	must(t, err)
+	if got.GetMust() != 4 {
+		t.Fatal(got)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, option := range []dividere.Option{
+		dividere.WithSendHighWaterMark(-1), dividere.WithIdentity([]byte{0}), dividere.WithCurveServer("short"),
+		dividere.WithFullQueue(77), dividere.WithLinger(-1e9),
+	} {
+		_, err := dividere.NewPublisher("tcp://127.0.0.1:*", option)
+		wants(t, err, dividere.ErrInvalidArgument)
+		var e *dividere.Error
+		if !errors.As(err, &e) || e.Text == "" {
+			t.Fatalf("no text: %v", err)
+		}
+	}
+	_, err := dividere.NewPublisher("tcp:/nonsense")
+	wants(t, err, dividere.ErrEndpoint)
+	_, at := publisher(t, "tcp://127.0.0.1:*")
+	_, err = dividere.NewPublisher(at)
+	wants(t, err, dividere.ErrAddressInUse)
+}

@@ -1,0 +1,202 @@
+package dividere
+
+// Waiting without a thread. Who waits tries first; then one goroutine of those that wait for a handle sleeps in Go's
+// netpoller, at a descriptor of the handle, and the others wait for their turn. When the descriptor has become readable
+// it tries, and hands the turn on once it has what it wanted.
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+type readiness struct {
+	once sync.Once
+	mu   sync.Mutex
+	file *os.File
+	raw  syscall.RawConn
+	err  error
+	// Full while somebody sleeps at the descriptor.
+	turn chan struct{}
+	// Where a look by one concerns all (replies of calls): closed, and made anew, at each look.
+	news   chan struct{}
+	closed bool
+}
+
+// sleeping counts those who wait for a handle.
+var sleeping atomic.Int64
+
+// await makes attempts until one says that it is over. The first one comes after the descriptor is watched, so that
+// nothing is missed. nil where the attempt was over, else why it was given up: because of the context, and then no
+// attempt took anything.
+func (h *handle) await(ctx context.Context, attempt func() bool) error {
+	return h.awaitShared(ctx, false, attempt)
+}
+
+// awaitShared is await; with all, an attempt of one may take in what another one waits for.
+func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool) error {
+	if err := h.ready.open(h); err != nil {
+		return err
+	}
+	sleeping.Add(1)
+	defer sleeping.Add(-1)
+	for {
+		var news chan struct{}
+		if all {
+			news = h.ready.latest()
+			if attempt() {
+				return nil
+			}
+		}
+		select {
+		case h.ready.turn <- struct{}{}:
+			over, err := h.ready.sleep(ctx, all, attempt)
+			<-h.ready.turn
+			if over || err != nil {
+				return err
+			}
+		case <-news:
+		case <-h.ended:
+			// It says CLOSED, in words.
+			if attempt() {
+				return nil
+			}
+			return errorf(StatusClosed, "the handle is closed")
+		case <-ctx.Done():
+			return contextError(ctx)
+		}
+	}
+}
+
+// sleep makes attempts with the turn in hand. False and nil where the handle was closed meanwhile.
+func (r *readiness) sleep(ctx context.Context, all bool, attempt func() bool) (bool, error) {
+	stop := func() bool { return true }
+	woken := make(chan struct{})
+	if ctx.Done() != nil {
+		stop = context.AfterFunc(ctx, func() {
+			defer close(woken)
+			// It wakes the sleeper; a file that was closed needs no waking.
+			_ = r.file.SetReadDeadline(time.Unix(1, 0))
+		})
+	}
+	over := false
+	err := r.raw.Read(func(uintptr) bool {
+		if all {
+			r.tell()
+		}
+		over = attempt()
+		return over
+	})
+	if !stop() {
+		<-woken
+		_ = r.file.SetReadDeadline(time.Time{})
+	}
+	switch {
+	case over:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, contextError(ctx)
+	case r.isClosed():
+		return false, nil
+	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		return false, errorf(StatusInternal, "waiting at a descriptor failed: "+err.Error())
+	}
+	return false, nil
+}
+
+// open asks for the descriptor, once: whoever never waits needs none. It is a copy, which stays ours when the handle is
+// closed.
+func (r *readiness) open(h *handle) error {
+	r.once.Do(func() {
+		var file *os.File
+		r.err = h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
+			var fd C.int32_t
+			status := C.dividere_socket_fd(socket, &fd)
+			if status == C.DIVIDERE_OK {
+				file, r.err = pollable(int(fd))
+			}
+			return status
+		})
+		if r.err != nil || file == nil {
+			if r.err == nil {
+				r.err = errorf(StatusLimit, "no descriptor was left to wait at")
+			}
+			return
+		}
+		raw, err := file.SyscallConn()
+		if err != nil {
+			file.Close()
+			r.err = errorf(StatusInternal, err.Error())
+			return
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.file, r.raw = file, raw
+		if r.closed {
+			file.Close()
+		}
+	})
+	return r.err
+}
+
+// pollable makes a copy of a descriptor that Go's netpoller watches.
+func pollable(fd int) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	own, err := syscall.Dup(fd)
+	if err != nil {
+		return nil, err
+	}
+	syscall.CloseOnExec(own)
+	if err := syscall.SetNonblock(own, true); err != nil {
+		syscall.Close(own)
+		return nil, err
+	}
+	file := os.NewFile(uintptr(own), "dividere")
+	// Refused where the netpoller does not have it: a read would hold a thread, then.
+	if err := file.SetReadDeadline(time.Time{}); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func (r *readiness) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	if r.file != nil {
+		r.file.Close()
+	}
+}
+
+func (r *readiness) isClosed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.closed
+}
+
+func (r *readiness) latest() chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.news == nil {
+		r.news = make(chan struct{})
+	}
+	return r.news
+}
+
+func (r *readiness) tell() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.news != nil {
+		close(r.news)
+		r.news = nil
+	}
+}
