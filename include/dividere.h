@@ -745,6 +745,14 @@ typedef struct dividere_batch_t {
      */
     int32_t framed;
     /**
+     * 1: nothing is received after a message that did not fit into the buffer, 0: up to `count` are, whatever their size.
+     */
+    int32_t stops_when_full;
+    /**
+     * 0.
+     */
+    int32_t reserved;
+    /**
      * Out: how many messages were received. Written on success only.
      */
     uint64_t received;
@@ -753,6 +761,24 @@ typedef struct dividere_batch_t {
      */
     uint64_t described;
 } dividere_batch_t;
+
+/**
+ * What stays the same from one message to the next: where it goes, and its type. Not written to by the library.
+ */
+typedef struct dividere_outlet_t {
+    /**
+     * The socket to send with.
+     */
+    struct dividere_socket_t socket;
+    /**
+     * Full name of the message type; need not end with a NUL.
+     */
+    const char *type_name;
+    /**
+     * Its length in bytes.
+     */
+    size_t type_name_len;
+} dividere_outlet_t;
 
 /**
  * What a handle counted since it was made. Each counter by itself is exact and only grows; two of
@@ -1454,6 +1480,13 @@ dividere_status_t dividere_message_reply_error(struct dividere_message_t *messag
 dividere_status_t dividere_socket_recv_batch(struct dividere_socket_t socket,
                                              struct dividere_batch_t *batch,
                                              int64_t timeout_ms);
+
+/**
+ * As dividere_socket_send_typed, for languages in which each argument costs. Any number of threads may use one outlet.
+ */
+dividere_status_t dividere_outlet_send(const struct dividere_outlet_t *outlet,
+                                       const void *payload,
+                                       size_t len);
 
 /**
  * Sends a message that was prepared, typed or bytes; it is empty afterwards, on success only. STATE

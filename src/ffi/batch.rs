@@ -54,6 +54,10 @@ pub struct dividere_batch_t {
     /// length-delimited), and messages of one type in a row are described together: so their payloads can be
     /// parsed all at once, as a message with a repeated field.
     pub framed: i32,
+    /// 1: nothing is received after a message that did not fit into the buffer, 0: up to `count` are, whatever their size.
+    pub stops_when_full: i32,
+    /// 0.
+    pub reserved: i32,
     /// Out: how many messages were received. Written on success only.
     pub received: u64,
     /// Out: how many descriptions there are. Written on success only.
@@ -75,22 +79,36 @@ pub unsafe extern "C" fn dividere_socket_recv_batch(
         let socket = find_socket(socket.id)?;
         let deadline = Deadline::from_ms(timeout_ms);
         let framed = flag(into.framed, "framed")?;
+        let stops = flag(into.stops_when_full, "stops_when_full")?;
         let mut copies = Copies {
             buffer,
             used: 0,
             copied,
             described: 0,
+            joins_next: false,
         };
         into.received = if into.count == 1 && !into.messages.is_null() {
             // The everyday case, without a list.
             let mut single = [message(*into.messages)?];
-            let received = recv_many(&*socket, &mut single, typed, deadline)?;
-            copies.add_all(&single[..received], framed);
-            received as u64
+            recv_many(&*socket, &mut single, typed, deadline)?;
+            copies.add(single[0], framed);
+            1
         } else {
             let mut several = self::batch(into.messages, into.count)?;
-            let received = recv_many(&*socket, &mut several, typed, deadline)?;
-            copies.add_all(&several[..received], framed);
+            let mut received = 0;
+            while received < several.len() {
+                let deadline = if received == 0 { deadline } else { Deadline::Now };
+                match recv_many(&*socket, &mut several[received..=received], typed, deadline) {
+                    Ok(_one) => {}
+                    Err(_) if received > 0 => break,
+                    Err(error) => return Err(error),
+                }
+                let fits = copies.add(several[received], framed);
+                received += 1;
+                if stops && !fits {
+                    break;
+                }
+            }
             received as u64
         };
         into.described = copies.described as u64;
@@ -105,46 +123,53 @@ struct Copies<'a> {
     /// As many as there may be messages.
     copied: &'a mut [dividere_copied_t],
     described: usize,
+    /// The last description is one that a message of the same type can join.
+    joins_next: bool,
 }
 
 impl Copies<'_> {
-    fn add_all(&mut self, messages: &[&mut Message], framed: bool) {
-        let mut before = None;
-        for message in messages {
-            let parts = message.parts();
-            let is_plain = framed && message.kind() == MessageKind::Typed && message.route().is_empty();
-            let name = is_plain.then_some(parts.type_name);
-            let joins = name.is_some() && name == before;
-            let mut header = [0; HEADER_MOST];
-            let header: &[u8] = match framed {
-                true => write_header(parts.payload.len(), &mut header),
-                false => &[],
-            };
-            let name_now: &[u8] = if joins { &[] } else { parts.type_name };
-            let fits = self.copy([name_now, header, parts.payload]);
-            let payload_len = (header.len() + parts.payload.len()) as u64;
-            if joins && fits {
-                let last = &mut self.copied[self.described - 1];
-                last.messages += 1;
-                last.payload_len += payload_len;
-                continue;
-            }
-            // Nothing follows on what was not copied.
-            before = if fits { name } else { None };
-            self.copied[self.described] = dividere_copied_t {
-                kind: message.kind() as i32,
-                can_reply: i32::from(message.can_reply()),
-                messages: 1,
-                route_count: message.route().len() as u64,
-                type_name_len: parts.type_name.len() as u64,
-                payload_len,
-                offset: match fits {
-                    true => (self.used - name_now.len()) as u64 - payload_len,
-                    false => u64::MAX,
-                },
-            };
-            self.described += 1;
+    /// Copies and describes a message; false where it did not fit.
+    fn add(&mut self, message: &Message, framed: bool) -> bool {
+        let parts = message.parts();
+        let is_plain = framed && message.kind() == MessageKind::Typed && message.route().is_empty();
+        let joins = self.joins_next && is_plain && self.last_name() == parts.type_name;
+        let mut header = [0; HEADER_MOST];
+        let header: &[u8] = match framed {
+            true => write_header(parts.payload.len(), &mut header),
+            false => &[],
+        };
+        let name: &[u8] = if joins { &[] } else { parts.type_name };
+        let fits = self.copy([name, header, parts.payload]);
+        let payload_len = (header.len() + parts.payload.len()) as u64;
+        if joins && fits {
+            let last = &mut self.copied[self.described - 1];
+            last.messages += 1;
+            last.payload_len += payload_len;
+            return true;
         }
+        // Nothing follows on what was not copied.
+        self.joins_next = fits && is_plain;
+        self.copied[self.described] = dividere_copied_t {
+            kind: message.kind() as i32,
+            can_reply: i32::from(message.can_reply()),
+            messages: 1,
+            route_count: message.route().len() as u64,
+            type_name_len: parts.type_name.len() as u64,
+            payload_len,
+            offset: match fits {
+                true => (self.used - name.len()) as u64 - payload_len,
+                false => u64::MAX,
+            },
+        };
+        self.described += 1;
+        fits
+    }
+
+    /// The name in the last description, which was copied.
+    fn last_name(&self) -> &[u8] {
+        let last = &self.copied[self.described - 1];
+        let at = last.offset as usize;
+        &self.buffer[at..at + last.type_name_len as usize]
     }
 
     /// Copies all of them one behind the other, or nothing.

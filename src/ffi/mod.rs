@@ -51,6 +51,7 @@ pub mod message;
 
 pub mod batch;
 pub mod event;
+pub mod outlet;
 pub mod socket;
 
 pub mod publisher;

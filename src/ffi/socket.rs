@@ -3,18 +3,20 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::bytes::{bytes, give_text, list, place, text};
+use super::bytes::{bytes, c_string, give_text, list, place, text};
 use super::callback::{dividere_destructor_t, Context};
 use super::event::{dividere_event_callback_t, dividere_event_t, event_for_c};
 use super::guard::{guard, guard_closing};
 use super::handle::{close_socket, find_socket};
 use super::message::{dividere_message_t, message};
+use super::outlet::send_payload;
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::events::{Event, EventCallback};
 use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
+use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
 
 /// Any role, as what it shares with the others: publisher, subscriber, request, response, dealer. The
@@ -82,13 +84,9 @@ pub unsafe extern "C" fn dividere_socket_send_typed(
     len: usize,
 ) -> dividere_status_t {
     guard(|| {
-        let socket = find_socket(socket.id)?;
         let payload = bytes(payload, len, "payload")?;
-        let mut message = Message::new();
-        message
-            .prepare(text(type_name, "type_name")?, len)?
-            .copy_from_slice(payload);
-        socket.send(&mut message)
+        let type_name = c_string(type_name, "type_name")?.to_bytes();
+        send_payload(&*find_socket(socket.id)?, type_name, payload)
     })
 }
 
@@ -387,7 +385,7 @@ pub(super) fn flag(value: i32, name: &str) -> Result<bool> {
 }
 
 /// CLOSED or FORKED, where what is asked for does not say so by itself.
-fn check(socket: &dyn crate::messaging::channel::Channel) -> Result<()> {
+fn check(socket: &dyn Channel) -> Result<()> {
     socket.sockets().first().map_or(Ok(()), |socket| socket.check())
 }
 

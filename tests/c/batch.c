@@ -19,7 +19,7 @@ static void copies_are_what_was_sent(void) {
     char endpoint[128], buffer[64];
     dividere_message_t *messages[MANY], *twice[2];
     dividere_copied_t copied[MANY];
-    dividere_batch_t batch = {messages, copied, MANY, buffer, sizeof buffer, 1, 0, 0, 0};
+    dividere_batch_t batch = {messages, copied, MANY, buffer, sizeof buffer, 1, 0, 0, 0, 0, 0};
     dividere_publisher_t publisher = check_publisher(endpoint, sizeof endpoint);
     dividere_subscriber_t subscriber = check_subscriber(endpoint);
     dividere_socket_t source = dividere_subscriber_socket(subscriber);
@@ -94,7 +94,7 @@ static void messages_of_one_type_are_copied_together(void) {
     char buffer[64], large[60];
     dividere_message_t *messages[6];
     dividere_copied_t copied[6];
-    dividere_batch_t batch = {messages, copied, 6, buffer, sizeof buffer, 1, 1, 0, 0};
+    dividere_batch_t batch = {messages, copied, 6, buffer, sizeof buffer, 1, 1, 0, 0, 0, 0};
     dividere_dealer_t from, to;
     dividere_socket_t source;
     size_t i;

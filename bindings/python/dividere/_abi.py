@@ -225,8 +225,20 @@ class Batch(Structure):
         ("size", c_size_t),
         ("typed", c_int32),
         ("framed", c_int32),
+        ("stops_when_full", c_int32),
+        ("reserved", c_int32),
         ("received", c_uint64),
         ("described", c_uint64),
+    ]
+
+
+class Outlet(Structure):
+    """struct dividere_outlet_t"""
+
+    _fields_ = [
+        ("socket", c_uint64),
+        ("type_name", c_void_p),
+        ("type_name_len", c_size_t),
     ]
 
 
@@ -371,6 +383,7 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_message_reply", c_int32, [c_void_p, c_void_p]),
     ("dividere_message_reply_error", c_int32, [c_void_p, c_int32, c_char_p]),
     ("dividere_socket_recv_batch", c_int32, [c_uint64, POINTER(Batch), c_int64]),
+    ("dividere_outlet_send", c_int32, [POINTER(Outlet), c_void_p, c_size_t]),
     ("dividere_socket_send", c_int32, [c_uint64, c_void_p]),
     ("dividere_socket_send_typed", c_int32, [c_uint64, c_char_p, c_void_p, c_size_t]),
     ("dividere_socket_send_bytes", c_int32, [c_uint64, c_void_p, c_size_t]),

@@ -11,8 +11,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from dividere import _abi, _logging, _slots
+from dividere._ahead import ReadAhead
 from dividere._abi import EventKind, Status
-from dividere._library import NOW, bare, lib, quick
+from dividere._library import NOW, bare, lib, quick, waiting
+from dividere._types import names, name_of
 from dividere._waiting import CANCELLED, check_aside, given, interruptible, milliseconds
 from dividere.errors import Closed, Error, StateError, TimedOut, WouldBlock, check, error_of
 from dividere.options import Options, pointer_of
@@ -116,6 +118,8 @@ class Handle:
     _options: Options | None = None
     #: What `new` of the library is called with.
     _endpoints = b""
+    #: What was read ahead of a subscriber.
+    _ahead: ReadAhead | None = None
 
     def _make(self, new: Any, end_point: str | list[str] | tuple[str, ...], options: Options | None) -> None:
         _logging.adjust()
@@ -124,13 +128,15 @@ class Handle:
         check(new(self._endpoints, pointer_of(options), byref(handle)))
         self._id = handle.value
         self._handle = handle
+        self._outlets: dict[type, tuple[Any, Any]] = {}
 
     def close(self) -> None:
         """Closes it. Waits of other threads end with `Closed`. Closing twice does no harm."""
         handle, self._id = self._id, 0
         if handle:
             self._handle.value = 0
-        if handle:
+            if self._ahead is not None:
+                self._ahead.clear()
             status = lib.socket_close(handle)
             if status not in (OK, Status.CLOSED, Status.FORKED):
                 raise error_of(status)
@@ -151,6 +157,9 @@ class Handle:
     def __del__(self) -> None:
         handle, self._id = self._id, 0
         if handle and lib is not None:
+            self._handle.value = 0
+            if self._ahead is not None:
+                self._ahead.drop()
             lib.socket_close(handle)
 
     def __reduce__(self) -> Any:
@@ -161,6 +170,11 @@ class Handle:
     def fileno(self) -> int:
         """A descriptor for select, poll and event loops: when it is readable, receive with `timeout=0` until
         `WouldBlock`. It belongs to the handle."""
+        fd = self._own_fileno()
+        return fd if self._ahead is None else self._ahead.show(fd)
+
+    def _own_fileno(self) -> int:
+        """The library's descriptor, for those who look at what was read ahead before they wait for it."""
         fd = ctypes.c_int32()
         check(quick.socket_fd(self._id, byref(fd)))
         return fd.value
@@ -236,16 +250,35 @@ class Sender(Handle):
         if status:
             raise error_of(status)
 
-    def _send_typed(self, name: bytes, payload: bytes) -> None:
-        status = lib.socket_send_typed(self._id, name, payload, len(payload))
+    #: Sends a payload by an outlet: without letting go of the interpreter's lock where that never waits.
+    _deliver: Any = waiting.outlet_send
+
+    def _outlet_for(self, msg: Any) -> tuple[Any, Any]:
+        """How messages of this class are serialised, and where they go. Kept for the next one."""
+        kind = type(msg)
+        name = names.get(kind) or name_of(msg)
+        place = _abi.Outlet(
+            socket=self._id, type_name=ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p), type_name_len=len(name)
+        )
+        # Methods are looked up slowly in a message: its fields come first.
+        way = self._outlets[kind] = kind.SerializeToString, byref(place)
+        return way
+
+    def _undelivered(self, status: int, outlet: Any, payload: bytes) -> None:
+        """What follows when a send gave a status: it is made again after a signal, or fails."""
         while status == CANCELLED:
-            status = lib.socket_send_typed(self._id, name, payload, len(payload))
+            status = self._deliver(outlet, payload, len(payload))
         if status:
             raise error_of(status)
 
 
 class Receiver(Handle):
     """A handle that receives bytes, or, for `dividere.messaging`, typed messages."""
+
+    #: Whether what it receives are requests.
+    _answers = False
+    #: The last one was not answered yet.
+    _owing = False
 
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next message and returns its bytes. `TimedOut` after `timeout` seconds."""

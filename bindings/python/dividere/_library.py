@@ -1,7 +1,8 @@
 """Finds and loads the shared library, and declares its functions, each in two forms.
 
 `lib.f` lets go of the interpreter's lock (the GIL) for the time of the call: for whatever may wait. `quick.f`
-keeps it, which costs a fraction: for what never waits. `bare` has three of these for the path of every message.
+keeps it, which costs a fraction: for what never waits. `bare` and
+`waiting` have three of each for the path of every message.
 """
 
 from __future__ import annotations
@@ -38,42 +39,48 @@ class Functions:
 class Bare:
     """The functions on the path of every message, without declared arguments: ctypes then passes objects of its
     own and bytes as they are, and a number as a C int, in half the time. So these are given `c_uint64` objects as
-    handles, `NOW` as a timeout, and lengths of serialised messages, which protobuf keeps below 2 GiB; the platforms
-    supported widen an int that is passed where C takes 64 bits."""
+    handles, `NOW` or `FOREVER` as a timeout, and lengths of serialised messages, which protobuf keeps below 2 GiB; the
+    platforms supported widen an int that is passed where C takes 64 bits."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
-        #: (handle, type_name, payload, length)
-        self.send_typed: Any = library.dividere_socket_send_typed
-        #: (handle, batch, NOW)
+        #: (outlet, payload, length)
+        self.outlet_send: Any = library.dividere_outlet_send
+        #: (handle, batch, timeout)
         self.recv_batch: Any = library.dividere_socket_recv_batch
-        #: (handle, NOW)
+        #: (handle, timeout)
         self.wait: Any = library.dividere_socket_wait
-        for function in (self.send_typed, self.recv_batch, self.wait):
+        for function in (self.outlet_send, self.recv_batch, self.wait):
             function.restype = ctypes.c_int32
 
 
-#: A timeout that does not wait, for `bare`.
+#: Timeouts for these: not to wait, and to wait without a limit.
 NOW = ctypes.c_int64(0)
+FOREVER = ctypes.c_int64(-1)
 
 
-def _load() -> tuple[Functions, Functions, Bare]:
+def _load() -> tuple[Functions, Functions, Bare, Bare]:
     path = _path()
     try:
         # Each object has functions of its own.
-        lib, quick, bare = ctypes.CDLL(path), ctypes.PyDLL(path), ctypes.PyDLL(path)
+        libraries = [kind(path) for kind in (ctypes.CDLL, ctypes.PyDLL, ctypes.PyDLL, ctypes.CDLL)]
     except OSError as error:
         raise ImportError(
             f"cannot load the shared library of dividere: {error}. `pip install` builds it into the package; "
             "DIVIDERE_LIBRARY names another one."
         ) from None
     try:
-        return Functions(lib), Functions(quick), Bare(bare)
+        lib, quick = (Functions(one) for one in libraries[:2])
+        if lib.abi_version() != _abi.VERSION[0]:
+            raise AttributeError(f"its binary interface is {lib.abi_version()}")
+        return lib, quick, Bare(libraries[2]), Bare(libraries[3])
     except AttributeError as error:
-        lib.dividere_version.restype = ctypes.c_char_p
+        version = libraries[0].dividere_version
+        version.restype = ctypes.c_char_p
         raise ImportError(
-            f"{path} is dividere {lib.dividere_version().decode()}, which is not what this package "
+            f"{path} is dividere {version().decode()}, which is not what this package "
             f"({'.'.join(map(str, _abi.VERSION))}) was made for: {error}"
         ) from None
 
 
-lib, quick, bare = _load()
+#: `bare` keeps the interpreter's lock, `waiting` lets go of it.
+lib, quick, bare, waiting = _load()

@@ -56,7 +56,10 @@ class Slot:
 
     def __del__(self) -> None:
         if quick is not None:
-            for message in getattr(self, "messages", ()):
+            messages = getattr(self, "messages", ())
+            for i, message in enumerate(messages):
+                # Whoever else is at its end may still have the slot.
+                messages[i] = None
                 quick.message_free(message)
 
     def described(self) -> Iterator[tuple[int, ...]]:
@@ -74,6 +77,26 @@ class Slot:
             frames.append(ctypes.string_at(data.value or 0, length.value))
         return frames
 
+    def all_bytes(self, index: int) -> bytes:
+        """All bytes of a message, as they came."""
+        view = View()
+        check(quick.message_view(self.messages[index], byref(view)))
+        return ctypes.string_at(view.bytes, view.bytes_len)
+
+    def look(self, index: int) -> tuple[int, bytes, bytes]:
+        """Kind, type name and payload of a message, from itself."""
+        view = View()
+        check(quick.message_view(self.messages[index], byref(view)))
+        return (
+            view.kind,
+            ctypes.string_at(view.type_name, view.type_name_len),
+            ctypes.string_at(view.payload, view.payload_len),
+        )
+
+    def clear(self, index: int) -> None:
+        """Lets go of what a message holds."""
+        check(quick.message_clear(self.messages[index]))
+
     def take(self, index: int = 0) -> tuple[int, bytes, bytes]:
         """Kind, type name and payload of a message that was described by itself."""
         kind, _, _, _, name, payload, offset = ENTRY.unpack_from(self.entries, index * ENTRY.size)
@@ -84,15 +107,9 @@ class Slot:
 
     def taken_message(self, index: int = 0) -> tuple[int, bytes, bytes]:
         """The same from the message itself, which is empty afterwards."""
-        view = View()
-        check(quick.message_view(self.messages[index], byref(view)))
-        taken = (
-            view.kind,
-            ctypes.string_at(view.type_name, view.type_name_len),
-            ctypes.string_at(view.payload, view.payload_len),
-        )
+        taken = self.look(index)
         # Not to hold on to a large frame until the next message comes.
-        check(quick.message_clear(self.messages[index]))
+        self.clear(index)
         return taken
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Union
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -18,6 +19,15 @@ names: dict[type[Any], bytes] = {}
 #: The class of each full name met so far. Classes that the program names itself come before those that the
 #: registry of protobuf would give.
 classes: dict[bytes, type[Message]] = {}
+#: What makes a message of its payload, for each of these.
+makers: dict[bytes, Callable[[bytes], Message]] = {}
+
+
+def _know(name: bytes, kind: Any) -> None:
+    """Remembers a class, unless one of its name is known."""
+    if name not in classes:
+        classes[name] = kind
+        makers[name] = kind.FromString
 
 
 def name_of(message: Any) -> bytes:
@@ -29,7 +39,7 @@ def name_of(message: Any) -> bytes:
         raise InvalidArgument(f"a protobuf message is needed, not {kind.__name__}") from None
     name = full_name.encode()
     names[kind] = name
-    classes.setdefault(name, kind)
+    _know(name, kind)
     return name
 
 
@@ -42,7 +52,7 @@ def type_name(of: MessageType) -> str:
         raise InvalidArgument(f"a message type is a protobuf class, a message or a full name, not {of!r}")
     kind = of if isinstance(of, type) else type(of)
     name: str = descriptor.full_name
-    classes.setdefault(name.encode(), kind)
+    _know(name.encode(), kind)
     return name
 
 
@@ -59,8 +69,8 @@ def class_of(name: bytes) -> type[Message]:
     """The class for a full name, from protobuf's registry. KeyError where no module that has it was imported."""
     descriptor = _pool.Default().FindMessageTypeByName(name.decode("utf-8", "replace"))
     kind: type[Message] = _class_of(descriptor)
-    classes[name] = kind
-    return kind
+    _know(name, kind)
+    return classes[name]
 
 
 #: What parses several messages of a type at once, by the full name; None where that cannot be.

@@ -19,7 +19,9 @@ from typing import Any, Union
 
 from dividere import _abi, _logging, _slots
 from dividere._abi import ProxyKind, Status
+from dividere._ahead import ReadAhead
 from dividere._connector import (
+    OK,
     Event,
     EventKind,
     Handle,
@@ -117,7 +119,8 @@ class Publisher(Connector, Sender):
         # With its usual options a publisher drops and never waits, so that a send need not let go of the GIL.
         waits = options is not None and options.get("full_queue", 0) not in (0, 1, 3, "drop", "fail")
         self._send_one = (lib if waits else quick).socket_send_bytes
-        self._send_one_typed = _waiting_send_typed if waits else bare.send_typed
+        if not waits:
+            self._deliver = bare.outlet_send
         self._open(lib.publisher_new, endPoint, options, PUB)
 
     def send(self, msg: Bytes) -> None:
@@ -150,11 +153,6 @@ class Publisher(Connector, Sender):
         check_aside(wait, milliseconds(timeout))
 
 
-def _waiting_send_typed(handle: c_uint64, name: bytes, payload: bytes, size: int) -> int:
-    status: int = lib.socket_send_typed(handle.value, name, payload, size)
-    return status
-
-
 def _prefix_of(topic: str | Bytes) -> bytes:
     return topic.encode() if isinstance(topic, str) else bytes_of(topic)
 
@@ -166,7 +164,7 @@ class Subscriber(Connector, Receiver):
         self, endPoint: str | list[str], topic: str | bytes = "", *, options: Options | None = None
     ) -> None:
         super().__init__()
-        self._open(partial(_new_subscriber, topics=[_prefix_of(topic)]), endPoint, options, SUB)
+        self._make_subscriber(partial(_new_subscriber, topics=[_prefix_of(topic)]), endPoint, options)
 
     @classmethod
     def _of_types(cls, end_point: str | list[str], types: list[bytes], options: Options | None) -> Subscriber:
@@ -177,8 +175,47 @@ class Subscriber(Connector, Receiver):
             new = partial(_new_for_types, names=names)
         else:
             new = partial(_new_subscriber, topics=[b""])
-        made._open(new, end_point, options, SUB)
+        made._make_subscriber(new, end_point, options)
         return made
+
+    def _make_subscriber(self, new: Any, end_point: str | list[str], options: Options | None) -> None:
+        self._open(new, end_point, options, SUB)
+        given = options if options is not None else Options()
+        self._ahead = ReadAhead(
+            self._handle, given.get("receive_high_water_mark", 1000), bool(given.get("keep_latest"))
+        )
+
+    #: What `dividere.messaging` has read ahead: it comes first here, too.
+    _ahead: ReadAhead
+
+    def recv(self, timeout: float | None = None) -> bytes:
+        """Waits for the next message and returns its bytes. `TimedOut` after `timeout` seconds."""
+        try:
+            self._ahead.asleep()
+            data: bytes | None = self._ahead.next_bytes()
+            return data if data is not None else super().recv(timeout)
+        finally:
+            self._ahead.awake()
+
+    def recv_many(self, most: int = _slots.BATCH_MESSAGES, timeout: float | None = None) -> list[bytes]:
+        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to
+        256 of them."""
+        try:
+            if self._ahead.asleep():
+                return super().recv_many(most, timeout)
+            return [self.recv(0)]
+        finally:
+            self._ahead.awake()
+
+    def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
+        """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
+        there is one. Without a time it waits for as long as it takes."""
+        if self._ahead.queue:
+            return True
+        try:
+            return not self._ahead.asleep() or super().wait(timeOutMs, timeout=timeout)
+        finally:
+            self._ahead.awake()
 
     def subscribe(self, topic: str | Bytes) -> None:
         """Receives whatever begins with `topic`, too. Counted: as many unsubscribe calls end it."""
@@ -318,8 +355,7 @@ class Response(Connector, Sender, Receiver):
     """Serves requests: receives one, and sends its reply. It binds to an endpoint with a `*` in it, and connects to
     any other one."""
 
-    # A request was received and is not answered yet.
-    _owing = False
+    _answers = True
 
     def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
         super().__init__()
@@ -444,18 +480,22 @@ def _set_bytes(message: int, data: bytes) -> None:
 
 def poll(*receivers: Any, timeout: float | None = None) -> Iterator[Any]:
     """Waits until there is a message at one of several connections, and gives those where there is."""
-    handles = {
-        receiver._id if hasattr(receiver, "_id") else receiver.fileno(): receiver for receiver in receivers
-    }
-    items = (_abi.PollItem * len(handles))()
-    for item, handle in zip(items, handles):
-        item.socket = handle
-    status = interruptible(partial(_poll, items), milliseconds(timeout))
-    if status not in (TIMEOUT, WOULD_BLOCK):
-        check(status)
-        for item in items:
-            if item.ready:
-                yield handles[item.socket]
+    inner = [getattr(receiver, "connection", receiver) for receiver in receivers]
+    ahead = [one._ahead for one in inner if one._ahead is not None]
+    items = (_abi.PollItem * len(inner))()
+    for item, one in zip(items, inner):
+        item.socket = one._id
+    try:
+        # In a list: all of them have to be told.
+        idle = all([one.asleep() for one in ahead])
+        status = interruptible(partial(_poll, items), milliseconds(timeout if idle else 0))
+        if status not in (OK, TIMEOUT, WOULD_BLOCK):
+            raise error_of(status)
+        there = [item.ready or (one._ahead is not None and one._ahead.queue) for item, one in zip(items, inner)]
+    finally:
+        for one in ahead:
+            one.awake()
+    yield from (receiver for receiver, ready in zip(receivers, there) if ready)
 
 
 def _poll(items: Any, ms: int) -> int:

@@ -17,11 +17,12 @@ from google.protobuf.message import DecodeError as ProtobufDecodeError
 from google.protobuf.message import Message
 
 from dividere import MsgLib, _logging, _slots, connection
+from dividere._ahead import made
 from dividere._connector import Event, Statistics
-from dividere._library import NOW, bare, quick
+from dividere._library import FOREVER, NOW, bare, quick, waiting
 from dividere._types import (
     MessageType,
-    classes,
+    makers,
     name_of,
     names,
     parse,
@@ -29,8 +30,8 @@ from dividere._types import (
     type_name,
     undecodable,
 )
-from dividere._waiting import milliseconds
-from dividere.errors import Closed, DecodeError, check
+from dividere._waiting import CANCELLED, milliseconds
+from dividere.errors import Closed, DecodeError, Error, check, error_of
 from dividere.options import Options
 
 logger = _logging.messaging
@@ -40,8 +41,9 @@ Self = TypeVar("Self", bound="_Role")
 Routed = tuple[list[bytes], Message]
 _UNDECODABLE = _slots.UNDECODABLE
 _BATCH = _slots.BATCH_MESSAGES
-_recv_batch = bare.recv_batch
 _wait = bare.wait
+_recv_batch = bare.recv_batch
+_recv_batch_waiting = waiting.recv_batch
 
 
 class ProtoBuffEncoder:
@@ -162,11 +164,6 @@ class _Role:
         return f"<{name} at {', '.join(self.endpoints)}>"
 
 
-def _decoded(slot: _slots.Slot) -> Message:
-    """The only message of a slot."""
-    return _made_of(*slot.take())
-
-
 def _from_message(slot: _slots.Slot, index: int) -> Message:
     """One of many, from where it was received into."""
     return _made_of(*slot.taken_message(index))
@@ -183,26 +180,7 @@ class _Receiving(_Role):
 
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
-        try:
-            slot = _slots.typed_singles.pop()
-        except IndexError:
-            slot = _slots.typed_single()
-        try:
-            inner: Any = self.__dict__[self._attribute] or self.connection
-            status = _recv_batch(inner._handle, slot.into, NOW)
-            if status:
-                inner._receive_after(status, slot, milliseconds(timeout))
-            fields, buffer = slot.fields, slot.buffer
-            length = fields[3]
-            try:
-                if not fields[5]:
-                    return classes[buffer[:length]].FromString(buffer[length : length + fields[4]])
-            except (KeyError, ProtobufDecodeError):
-                # Told below, with all that belongs to it.
-                pass
-            return _decoded(slot)
-        finally:
-            _slots.typed_singles.append(slot)
+        raise NotImplementedError
 
     def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
         """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
@@ -243,10 +221,8 @@ class _Receiving(_Role):
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
         there is one."""
-        inner: Any = self.__dict__.get(self._attribute)
-        if inner is not None and _wait(inner._handle, NOW) == 0:
-            return True
-        there: bool = self.connection.wait(timeOutMs, timeout=timeout)
+        inner = self.connection
+        there: bool = _wait(inner._handle, NOW) == 0 or inner.wait(timeOutMs, timeout=timeout)
         return there
 
     def __aiter__(self) -> AsyncIterator[Any]:
@@ -281,15 +257,15 @@ class Publisher(_Role):
 
     def send(self, msg: Message) -> None:
         """Publishes a message. What is sent while nobody subscribes is gone."""
-        pub: Any = self.pub_
+        pub: Any = self.pub_ or self.connection
         try:
-            name = names[msg.__class__]
+            serialize, outlet = pub._outlets[type(msg)]
         except KeyError:
-            name = name_of(msg)
-        payload = msg.SerializeToString()
-        status = pub._send_one_typed(pub._handle, name, payload, len(payload))
+            serialize, outlet = pub._outlet_for(msg)
+        payload = serialize(msg)
+        status = pub._deliver(outlet, payload, len(payload))
         if status:
-            pub._failed(status, partial(pub._send_one_typed, pub._handle, name, payload, len(payload)))
+            pub._undelivered(status, outlet, payload)
 
     def subscribers(self, message_type: MessageType | None = None) -> int:
         """How many subscribers get messages of a type; without one, how many subscribe to anything."""
@@ -326,10 +302,46 @@ class Subscriber(_Receiving):
         super().__init__(endPoint)
         wanted = [type_name(one).encode() for one in msgSubList]
         self.sub_: connection.Subscriber | None = connection.Subscriber._of_types(endPoint, wanted, options)
+        self._ahead = self.sub_._ahead
 
     def __del__(self) -> None:
         self.sub_ = None
         self.decoder_ = None
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
+        try:
+            make, payload, _ = self._ahead.take()
+        except IndexError:
+            return self._ahead.next(milliseconds(timeout))
+        try:
+            return make(payload)
+        except ProtobufDecodeError:
+            return made((make, payload, 0))
+
+    def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
+        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
+        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised.
+        Messages that came together hold memory together: copy one that is kept for long."""
+        ahead = self._ahead
+        try:
+            found = [] if ahead.asleep() else ahead.many(most)
+            if not found:
+                return super().recv_many(most, timeout)
+            if len(found) < most:
+                try:
+                    found += super().recv_many(most - len(found), 0)
+                except Error:
+                    # What was found comes first; what is wrong is told next time.
+                    pass
+            return found
+        finally:
+            ahead.awake()
+
+    def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
+        """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
+        there is one."""
+        return bool(self._ahead.queue) or super().wait(timeOutMs, timeout=timeout)
 
     def subscribe(self, message_type: MessageType) -> None:
         """Receives messages of this type, too. Counted: as many unsubscribe calls end it."""
@@ -361,7 +373,54 @@ class _Sending(_Receiving):
 
     def send(self, msg: Message) -> None:
         """Sends a message."""
-        self.connection._send_typed(names.get(msg.__class__) or name_of(msg), msg.SerializeToString())
+        sock = self.sock_ or self.connection
+        try:
+            serialize, outlet = sock._outlets[type(msg)]
+        except KeyError:
+            serialize, outlet = sock._outlet_for(msg)
+        payload = serialize(msg)
+        status = sock._deliver(outlet, payload, len(payload))
+        if status:
+            sock._undelivered(status, outlet, payload)
+        if sock._owing:
+            sock._answered()
+
+    def recv(self, timeout: float | None = None) -> Any:
+        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
+        sock = self.sock_ or self.connection
+        try:
+            slot = _slots.typed_singles.pop()
+        except IndexError:
+            slot = _slots.typed_single()
+        try:
+            if timeout is None:
+                # One call, which lets go of the interpreter's lock.
+                status = _recv_batch_waiting(sock._handle, slot.into, FOREVER)
+                while status == CANCELLED:
+                    status = _recv_batch_waiting(sock._handle, slot.into, FOREVER)
+                if status:
+                    raise error_of(status)
+            else:
+                status = _recv_batch(sock._handle, slot.into, NOW)
+                if status:
+                    sock._receive_after(status, slot, milliseconds(timeout))
+            fields, buffer = slot.fields, slot.buffer
+            length = fields[3]
+            try:
+                if not fields[5] and not fields[2]:
+                    message = makers[buffer[:length]](buffer[length : length + fields[4]])
+                    sock._owing = sock._answers
+                    return message
+            except (KeyError, ProtobufDecodeError):
+                # Told below, with all that belongs to it.
+                pass
+            return self._decoded(sock, slot)
+        finally:
+            _slots.typed_singles.append(slot)
+
+    def _decoded(self, sock: Any, slot: _slots.Slot) -> Any:
+        """The message of a slot, or what is wrong with it."""
+        return _made_of(*slot.take())
 
 
 class Request(_Sending):
@@ -398,34 +457,26 @@ class Response(_Sending):
         super().__init__(endPoint)
         self.sock_: connection.Response = connection.Response(endPoint, options=options)
 
+    def _decoded(self, sock: Any, slot: _slots.Slot) -> Any:
+        kind, name, payload = slot.take()
+        if kind == _UNDECODABLE:
+            # Its asker was told so by the library.
+            raise undecodable(payload)
+        sock._owing = True
+        try:
+            return parse(name, payload)
+        except DecodeError as error:
+            sock.send_error(str(error), error.status)
+            raise
+
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next request and returns it. One that is no message is answered with an error, and raised
         as DecodeError."""
-        slot = _slots.typed_single()
-        try:
-            sock = self.connection
-            sock._receive(slot, milliseconds(timeout))
-            kind, name, payload = slot.take()
-            if kind == _UNDECODABLE:
-                # Its asker was told so by the library.
-                raise undecodable(payload)
-            sock._owing = True
-            try:
-                return parse(name, payload)
-            except DecodeError as error:
-                sock.send_error(str(error), error.status)
-                raise
-        finally:
-            _slots.typed_singles.append(slot)
+        return super().recv(timeout)
 
     def recv_many(self, most: int = 1, timeout: float | None = None) -> list[Any]:
         """One request: the next one is received once it is answered."""
         return [self.recv(timeout)]
-
-    def send(self, msg: Message) -> None:
-        """Answers the request received last."""
-        super().send(msg)
-        self.connection._answered()
 
     def send_error(self, text: str, status: int = 502) -> None:
         """Answers the request received last with an error: the asker gets the exception for `status`, RemoteError
@@ -443,15 +494,13 @@ class Dealer(_Sending):
 
     def recv(self, timeout: float | None = None) -> Any:
         """The next message, or, where it came through routers, a tuple of the route and the message."""
-        slot = _slots.typed_single()
-        try:
-            self.connection._receive(slot, milliseconds(timeout))
-            if not slot.fields[2]:
-                return _decoded(slot)
-            route = slot.route()
-            return route, _decoded(slot)
-        finally:
-            _slots.typed_singles.append(slot)
+        return super().recv(timeout)
+
+    def _decoded(self, sock: Any, slot: _slots.Slot) -> Any:
+        if not slot.fields[2]:
+            return _made_of(*slot.take())
+        route = slot.route()
+        return route, _made_of(*slot.take())
 
     def _plain(self, slot: _slots.Slot, index: int) -> bool:
         return not slot.route(index)

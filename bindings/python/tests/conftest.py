@@ -85,6 +85,16 @@ class Program:
         return out, errors
 
 
+def enveloped(name, payload):
+    """What travels for a message of this type, whatever its payload."""
+    from dividere import MsgLib
+
+    envelope = MsgLib.msgEnvelope(msgName=name)
+    envelope.msg.type_url = f"type.googleapis.com/{name}"
+    envelope.msg.value = payload
+    return envelope.SerializeToString()
+
+
 @pytest.fixture
 def run():
     """Starts programs, and leaves none behind."""

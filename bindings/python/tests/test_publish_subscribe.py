@@ -7,7 +7,7 @@ import clientMsgs_pb2 as clientMsgs
 import dividere
 import messages_pb2
 import pytest
-from conftest import LIMIT
+from conftest import LIMIT, enveloped
 from dividere import connection, messaging
 
 Reading = messages_pb2.Reading
@@ -109,7 +109,7 @@ def test_what_is_no_envelope_is_an_error_with_its_bytes():
 def test_a_type_without_a_class_is_an_error_that_names_it():
     publisher, subscriber = pair()
     payload = Reading(sensor="x").SerializeToString()
-    publisher.connection._send_typed(b"nowhere.Unknown", payload)
+    publisher.connection.send(enveloped("nowhere.Unknown", payload))
     with pytest.raises(dividere.UnknownType) as caught:
         subscriber.recv(timeout=LIMIT)
     assert (caught.value.type_name, caught.value.data) == ("nowhere.Unknown", payload)

@@ -1,0 +1,278 @@
+"""What a subscriber reads ahead: where messages queue, one call into C takes several, and `recv` hands them out.
+
+It reads ahead only while messages come faster than they are taken: one at first, and twice as many each time that
+all asked for were there, up to 128 and an eighth of the receive high-water mark, which so holds but for that. What
+was read ahead is received, for whoever asks: `wait` and `poll` say that it is there, the bytes of the connection
+below are its bytes, and statistics count it. While somebody sleeps for a message, or has the descriptor, nothing is
+read ahead: it would lie here, and nobody would wake them for it. Closing drops it, as it does what is queued, and a
+forked child has none of it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from ctypes import c_uint64
+from functools import partial
+from typing import Any
+
+from google.protobuf.message import DecodeError as ProtobufDecodeError
+
+from dividere import _slots
+from dividere._library import NOW, bare, lib
+from dividere._types import class_of, makers, parse, undecodable
+from dividere._waiting import WOULD_BLOCK, interruptible
+from dividere.errors import DecodeError, error_of
+
+#: The most messages.
+MOST = 128
+# Of a queue at least so many times what is read ahead.
+_QUEUES = 8
+
+_recv_batch = bare.recv_batch
+#: What was taken from C: what makes the message, of what, and its place in the slot.
+Entry = tuple[Callable[[bytes], Any], bytes, int]
+
+
+def made(entry: Entry) -> Any:
+    """The message."""
+    make, payload, _ = entry
+    try:
+        return make(payload)
+    except DecodeError:
+        raise
+    except ProtobufDecodeError as cause:
+        raise undecodable(payload, f"the payload is no message of its type: {cause}") from None
+
+
+class ReadAhead:
+    """What was read ahead of one subscriber. Any thread may use it."""
+
+    def __init__(self, handle: c_uint64, high_water_mark: int, keeps_latest: bool) -> None:
+        self.queue: deque[Entry] = deque()
+        #: Takes the oldest one; IndexError where there is none.
+        self.take: Callable[[], Entry] = self.queue.popleft
+        self._handle = handle
+        self._most = MOST if high_water_mark == 0 else max(1, min(MOST, high_water_mark // _QUEUES))
+        if keeps_latest:
+            # What is read ahead would not be the latest.
+            self._most = 1
+        self._count = 1
+        self._slot: _slots.Slot | None = None
+        self._lock = threading.Lock()
+        #: One entry for each that sleeps, or may sleep, until there is something to receive.
+        self._sleepers: list[None] = []
+        self._shown: _Shown | None = None
+        _all.add(self)
+
+    def next(self, ms: int) -> Any:
+        """The next message, where none was read ahead."""
+        if self._count > 1 and not self._sleepers:
+            entry = self._fetch()
+            if entry is not None:
+                return made(entry)
+        slot = _slots.typed_single()
+        try:
+            status = _recv_batch(self._handle, slot.into, NOW)
+            if status == 0:
+                self._count = min(2, self._most)
+            elif status == WOULD_BLOCK and ms:
+                self._count = 1
+                try:
+                    self.asleep()
+                    entry = self._taken()
+                    if entry is not None:
+                        return made(entry)
+                    status = interruptible(partial(lib.socket_recv_batch, self._handle.value, slot.into), ms)
+                finally:
+                    self.awake()
+            if status:
+                raise error_of(status)
+            kind, name, payload = slot.take()
+        finally:
+            _slots.typed_singles.append(slot)
+        if kind == _slots.UNDECODABLE:
+            raise undecodable(payload)
+        return parse(name, payload)
+
+    def next_bytes(self) -> bytes | None:
+        """The bytes of the oldest message read ahead, as they came."""
+        with self._lock:
+            entry = self._taken()
+            if entry is None:
+                return None
+            assert self._slot is not None
+            return self._slot.all_bytes(entry[2])
+
+    def many(self, most: int) -> list[Any]:
+        """What was read ahead, at most so many messages; a DecodeError in place of one that is none."""
+        found: list[Any] = []
+        while len(found) < most:
+            entry = self._take_now()
+            if entry is None:
+                break
+            try:
+                found.append(made(entry))
+            except DecodeError as error:
+                found.append(error)
+        return found
+
+    def asleep(self) -> bool:
+        """Somebody is about to sleep until there is something to receive: nothing is read ahead until `awake`. False
+        where something was: nothing is to be waited for then."""
+        self._sleepers.append(None)
+        with self._lock:
+            # Nobody is about to fill the queue any more.
+            return not self.queue
+
+    def awake(self) -> None:
+        """Somebody sleeps no more."""
+        self._sleepers.pop()
+
+    def show(self, fd: int) -> int:
+        """The descriptor to be given out in place of this one: from here on somebody always counts as sleeping."""
+        with self._lock:
+            if self._shown is None:
+                # Never taken away again.
+                self._sleepers.append(None)
+                self._shown = _Shown(fd, self.queue)
+                self.take = self._shown.take
+            return self._shown.fd
+
+    def clear(self) -> None:
+        """Drops what was read ahead."""
+        with self._lock:
+            self.queue.clear()
+            self._release()
+
+    def drop(self) -> None:
+        """The same for the end of an object: the slot may be at its end, too, if both are garbage."""
+        self.queue.clear()
+
+    def forked(self) -> None:
+        """In a forked child: what was read ahead is the parent's, and another thread may have held the lock."""
+        self.queue.clear()
+        self._lock = threading.Lock()
+        self._slot = None
+
+    def _taken(self) -> Entry | None:
+        try:
+            return self.take()
+        except IndexError:
+            return None
+
+    def _take_now(self) -> Entry | None:
+        with self._lock:
+            return self._taken()
+
+    def _fetch(self) -> Entry | None:
+        """Takes what is there from C, without waiting; the first message of it. None where that gives none: asking
+        for one message tells why."""
+        with self._lock:
+            if self.queue:
+                return self._taken()
+            self._clear_large()
+            slot = self._slot
+            if slot is None:
+                slot = self._slot = _slots.batch()
+            count = self._count
+            batch = slot.batch
+            batch.count, batch.typed, batch.framed, batch.stops_when_full = count, 1, 0, 1
+            status = _recv_batch(self._handle, slot.into, NOW)
+            if status or not self._handle.value:
+                self._count = 1
+                self._release()
+                return None
+            buffer, fits = slot.buffer, True
+            for index, (kind, _, _, _, length, size, offset) in enumerate(slot.described()):
+                middle = offset + length
+                if kind != _slots.TYPED:
+                    self.queue.append((_refuse, slot.all_bytes(index), index))
+                elif offset == _slots.NOT_COPIED:
+                    fits = False
+                    _, name, payload = slot.look(index)
+                    self.queue.append((_maker(name), payload, index))
+                else:
+                    name = buffer[offset:middle]
+                    make = makers.get(name) or _maker(name)
+                    self.queue.append((make, buffer[middle : middle + size], index))
+            if batch.received == count:
+                self._count = min(2 * count, self._most)
+            elif fits:
+                self._count = 1
+            return self._taken()
+
+    def _clear_large(self) -> None:
+        # The last one that was received may be large, and not replaced by the next ones.
+        if self._slot is not None:
+            self._slot.clear(self._slot.batch.received - 1)
+
+    def _release(self) -> None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            if slot.batch.received:
+                slot.clear(slot.batch.received - 1)
+            _slots.batches.append(slot)
+
+
+class _Shown:
+    """A descriptor of a subscriber that had read ahead: readable also while that is not taken."""
+
+    def __init__(self, fd: int, queue: deque[Entry]) -> None:
+        self.fd = fd
+        self._queue = queue
+        self._pipe: tuple[int, int] | None = None
+        self._epoll: Any = None
+        if queue:
+            self._pipe = os.pipe()
+            os.write(self._pipe[1], b"x")
+            self._epoll = select.epoll()
+            self._epoll.register(fd, select.EPOLLIN)
+            self._epoll.register(self._pipe[0], select.EPOLLIN)
+            self.fd = self._epoll.fileno()
+
+    def take(self) -> Entry:
+        """The oldest one; the last one makes the descriptor quiet."""
+        entry = self._queue.popleft()
+        if not self._queue:
+            self._quiet()
+        return entry
+
+    def _quiet(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            for end in pipe:
+                os.close(end)
+
+    def __del__(self) -> None:
+        self._quiet()
+
+
+def _maker(name: bytes) -> Callable[[bytes], Any]:
+    try:
+        class_of(name)
+        return makers[name]
+    except KeyError:
+        # Told by whoever makes it; the type may be known until then.
+        return lambda payload: parse(name, payload)
+
+
+def _refuse(data: bytes) -> Any:
+    raise undecodable(data)
+
+
+_all: weakref.WeakSet[ReadAhead] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for one in list(_all):
+        one.forked()
+
+
+os.register_at_fork(after_in_child=_forked)
+
+__all__ = ["MOST", "ReadAhead", "made"]
