@@ -185,6 +185,7 @@ static void of_sockets(void) {
     char buffer[64];
     size_t count = 77;
     int32_t fd = 77;
+    dividere_outlet_t outlet = {none, "acme.A?", 6};
     list[0] = NULL;
 
     IS_CLOSED(dividere_socket_send_typed(none, "acme.A", "a", 1));
@@ -192,6 +193,17 @@ static void of_sockets(void) {
     IS_NULL(dividere_socket_send_typed(to, "acme.A", NULL, 1));
     IS_INVALID(dividere_socket_send_typed(to, no_text, "a", 1));
     IS_INVALID(dividere_socket_send_typed(to, "acme.A", "a", SIZE_MAX));
+    IS_CLOSED(dividere_outlet_send(&outlet, "a", 1));
+    outlet.socket = to;
+    IS_NULL(dividere_outlet_send(NULL, "a", 1));
+    IS_NULL(dividere_outlet_send(&outlet, NULL, 1));
+    IS_INVALID(dividere_outlet_send(&outlet, "a", SIZE_MAX));
+    outlet.type_name_len = 0;
+    IS_INVALID(dividere_outlet_send(&outlet, "a", 1));
+    outlet.type_name_len = 7;
+    IS_INVALID(dividere_outlet_send(&outlet, "a", 1));
+    outlet.type_name = NULL;
+    IS_NULL(dividere_outlet_send(&outlet, "a", 1));
     IS_NULL(dividere_socket_recv_batch(from, NULL, 0));
     IS_CLOSED(dividere_socket_send(none, message));
     IS_NULL(dividere_socket_send(to, NULL));

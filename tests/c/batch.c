@@ -232,5 +232,48 @@ static void a_wait_ends_at_a_signal_where_that_is_asked_for(void) {
     CHECK_OK(dividere_response_close(response));
 }
 
-CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together),
+/* What does not fit ends a batch that is told so; and outlets send to where, and what, they say. */
+static void a_batch_may_end_where_its_buffer_does(void) {
+    char buffer[64], large[60];
+    dividere_message_t *messages[4];
+    dividere_copied_t copied[4];
+    dividere_batch_t batch = {messages, copied, 4, buffer, sizeof buffer, 1, 0, 1, 0, 0, 0};
+    const char *names = "A.BA.C";
+    dividere_outlet_t one, other;
+    dividere_dealer_t from, to;
+    dividere_socket_t source;
+    size_t i;
+
+    CHECK_OK(dividere_dealer_new("@inproc://stops", NULL, &to));
+    source = dividere_dealer_socket(to);
+    CHECK_OK(dividere_dealer_new("inproc://stops", NULL, &from));
+    one.socket = other.socket = dividere_dealer_socket(from);
+    one.type_name = names;
+    other.type_name = names + 3;
+    one.type_name_len = other.type_name_len = 3;
+    memset(large, 'x', sizeof large);
+    new_messages(messages, 4);
+    CHECK_OK(dividere_outlet_send(&one, "one", 3));
+    CHECK_OK(dividere_outlet_send(&other, large, sizeof large));
+    CHECK_OK(dividere_outlet_send(&one, NULL, 0));
+    CHECK_OK(dividere_outlet_send(&other, "four", 4));
+    CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
+    CHECK(batch.received == 2 && batch.described == 2);
+    CHECK(memcmp(buffer + copied[0].offset, "A.Bone", 6) == 0);
+    CHECK(copied[1].offset == UINT64_MAX && copied[1].payload_len == sizeof large);
+    CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
+    CHECK(batch.received == 2 && batch.described == 2);
+    CHECK(copied[0].type_name_len == 3 && copied[0].payload_len == 0);
+    CHECK(memcmp(buffer + copied[1].offset, "A.Cfour", 7) == 0);
+    batch.stops_when_full = 2;
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_socket_recv_batch(source, &batch, 0));
+    for (i = 0; i < 4; i++) {
+        dividere_message_free(messages[i]);
+    }
+    CHECK_OK(dividere_dealer_close(from));
+    CHECK_IS(DIVIDERE_CLOSED, dividere_outlet_send(&one, "late", 4));
+    CHECK_OK(dividere_dealer_close(to));
+}
+
+CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together), TEST(a_batch_may_end_where_its_buffer_does),
            TEST(calls_are_finished_in_any_order), TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))

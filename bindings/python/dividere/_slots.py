@@ -56,7 +56,7 @@ class Slot:
 
     def __del__(self) -> None:
         if quick is not None:
-            messages = getattr(self, "messages", ())
+            messages: Any = getattr(self, "messages", ())
             for i, message in enumerate(messages):
                 # Whoever else is at its end may still have the slot.
                 messages[i] = None
