@@ -275,5 +275,6 @@ static void a_batch_may_end_where_its_buffer_does(void) {
     CHECK_OK(dividere_dealer_close(to));
 }
 
-CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together), TEST(a_batch_may_end_where_its_buffer_does),
-           TEST(calls_are_finished_in_any_order), TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))
+CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together),
+           TEST(a_batch_may_end_where_its_buffer_does), TEST(calls_are_finished_in_any_order),
+           TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))

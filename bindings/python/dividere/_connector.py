@@ -11,10 +11,10 @@ from types import TracebackType
 from typing import Any, NamedTuple, TypeVar
 
 from dividere import _abi, _logging, _slots
-from dividere._ahead import ReadAhead
 from dividere._abi import EventKind, Status
+from dividere._ahead import ReadAhead
 from dividere._library import NOW, bare, lib, quick, waiting
-from dividere._types import names, name_of
+from dividere._types import name_of, names
 from dividere._waiting import CANCELLED, check_aside, given, interruptible, milliseconds
 from dividere.errors import Closed, Error, StateError, TimedOut, WouldBlock, check, error_of
 from dividere.options import Options, pointer_of
@@ -258,7 +258,9 @@ class Sender(Handle):
         kind = type(msg)
         name = names.get(kind) or name_of(msg)
         place = _abi.Outlet(
-            socket=self._id, type_name=ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p), type_name_len=len(name)
+            socket=self._id,
+            type_name=ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p),
+            type_name_len=len(name),
         )
         # Methods are looked up slowly in a message: its fields come first.
         way = self._outlets[kind] = kind.SerializeToString, byref(place)

@@ -491,7 +491,9 @@ def poll(*receivers: Any, timeout: float | None = None) -> Iterator[Any]:
         status = interruptible(partial(_poll, items), milliseconds(timeout if idle else 0))
         if status not in (OK, TIMEOUT, WOULD_BLOCK):
             raise error_of(status)
-        there = [item.ready or (one._ahead is not None and one._ahead.queue) for item, one in zip(items, inner)]
+        there = [
+            item.ready or (one._ahead is not None and one._ahead.queue) for item, one in zip(items, inner)
+        ]
     finally:
         for one in ahead:
             one.awake()

@@ -17,7 +17,7 @@ MANY = 3 * MOST
 
 
 def publishing(count=MANY, **options):
-    """A subscriber for which so many messages are there, of which it has read ahead; and the first ones that it took."""
+    """A publisher, and a subscriber for which so many messages are there."""
     publisher = messaging.Publisher("tcp://127.0.0.1:*")
     options = dividere.Options(**options) if options else None
     subscriber = messaging.Subscriber(publisher.last_endpoint, options=options)
