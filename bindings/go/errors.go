@@ -152,6 +152,9 @@ func taken(r C.go_result) error {
 	if r.status == C.DIVIDERE_OK {
 		return nil
 	}
+	if r.status == C.DIVIDERE_WOULD_BLOCK {
+		return errFull
+	}
 	e := &Error{Status: Status(r.status)}
 	if r.text != nil {
 		e.Text = C.GoString(r.text)
@@ -159,6 +162,9 @@ func taken(r C.go_result) error {
 	}
 	return e
 }
+
+// Without a text of its own, as it is met all the time.
+var errFull error = &Error{Status: StatusWouldBlock, Text: "the send queue is full"}
 
 // check makes a call into C and the error of what it returned. The text of an error is per thread: so the goroutine
 // stays on its thread meanwhile.

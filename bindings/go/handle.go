@@ -23,6 +23,8 @@ type handle struct {
 	hook  eventHook
 	// How a send waits where a queue is full.
 	full fullQueue
+	// Of a request: TIMEOUT of a send says that nobody is connected yet.
+	connects bool
 }
 
 // open counts the handles that were neither closed nor collected.

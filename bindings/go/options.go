@@ -79,7 +79,10 @@ func (s *settings) waitInGo(usual FullQueue) (fullQueue, error) {
 		full = usual
 	}
 	if full != FullQueueBlock {
-		return fullQueue{}, nil
+		return fullQueue{limit: s.sendTimeout}, nil
+	}
+	if s.sendTimeout < 0 {
+		s.sendTimeout = -1
 	}
 	err := s.setInt(C.DIVIDERE_OPTION_FULL_QUEUE, C.DIVIDERE_FULL_QUEUE_FAIL)
 	return fullQueue{block: true, limit: s.sendTimeout}, err

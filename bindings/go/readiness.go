@@ -25,8 +25,8 @@ type readiness struct {
 	err  error
 	// Full while somebody sleeps at the descriptor.
 	turn chan struct{}
-	// Where a look by one concerns all (replies of calls): closed, and made anew, at each look.
-	news   chan struct{}
+	// Where a look by one concerns all (replies of calls): rung at each look.
+	looks  bell
 	closed bool
 }
 
@@ -48,9 +48,9 @@ func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool)
 	sleeping.Add(1)
 	defer sleeping.Add(-1)
 	for {
-		var news chan struct{}
+		var news <-chan struct{}
 		if all {
-			news = h.ready.latest()
+			news = h.ready.looks.next()
 			if attempt() {
 				return nil
 			}
@@ -89,7 +89,7 @@ func (r *readiness) sleep(ctx context.Context, all bool, attempt func() bool) (b
 	over := false
 	err := r.raw.Read(func(uintptr) bool {
 		if all {
-			r.tell()
+			r.looks.ring()
 		}
 		over = attempt()
 		return over
@@ -181,22 +181,4 @@ func (r *readiness) isClosed() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.closed
-}
-
-func (r *readiness) latest() chan struct{} {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.news == nil {
-		r.news = make(chan struct{})
-	}
-	return r.news
-}
-
-func (r *readiness) tell() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.news != nil {
-		close(r.news)
-		r.news = nil
-	}
 }

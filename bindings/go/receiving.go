@@ -79,6 +79,9 @@ func (s *slot) undecodable(err error) error {
 // parseInto parses the slot's message into m, which is of the type that it has to be.
 func (s *slot) parseInto(m proto.Message) error {
 	want := m.ProtoReflect().Descriptor().FullName()
+	if s.c.view.kind == C.DIVIDERE_MESSAGE_UNDECODABLE {
+		return s.undecodable(errorf(StatusDecode, "what came is no envelope"))
+	}
 	if s.name() != string(want) {
 		return s.undecodable(errorf(StatusType, "a message of the type "+describe(s)+" came, and "+string(want)+" was asked for"))
 	}
@@ -101,6 +104,9 @@ func (s *slot) parse(m proto.Message) error {
 
 // parseAny parses the slot's message into one of the type that it says, if the program has that.
 func (s *slot) parseAny() (proto.Message, error) {
+	if s.c.view.kind == C.DIVIDERE_MESSAGE_UNDECODABLE {
+		return nil, s.undecodable(errorf(StatusDecode, "what came is no envelope"))
+	}
 	if s.c.view.kind != C.DIVIDERE_MESSAGE_TYPED {
 		return nil, s.undecodable(errorf(StatusType, "bytes came, and a message was asked for"))
 	}
@@ -199,6 +205,31 @@ func (r receiving) RecvBytes(ctx context.Context) ([]byte, error) {
 	}
 	defer s.giveBack()
 	return bytes.Clone(s.bytes()), nil
+}
+
+// RecvMessage receives the next message as an object: to look at its type before it is parsed, to answer it later or from
+// another goroutine, or to see the route that it took. DecodeError where it is no envelope.
+func (r receiving) RecvMessage(ctx context.Context) (*Message, error) {
+	var m *Message
+	s, err := r.from.recv(ctx, true)
+	if s == nil {
+		return nil, err
+	}
+	if err != nil {
+		defer s.giveBack()
+		return nil, s.undecodable(err)
+	}
+	m = &Message{s: s, from: r.from}
+	return m, nil
+}
+
+// RecvRaw is RecvMessage without looking for an envelope.
+func (r receiving) RecvRaw(ctx context.Context) (*Message, error) {
+	s, err := r.from.recv(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	return &Message{s: s, from: r.from}, nil
 }
 
 // All receives messages of any type for as long as the loop goes on. See the function All.

@@ -31,7 +31,7 @@ func (h *handle) send(ctx context.Context, m proto.Message) error {
 		return contextError(ctx)
 	}
 	if m == nil {
-		return errorf(StatusInvalidArgument, "the message is nil")
+		return errNil
 	}
 	defer runtime.KeepAlive(h)
 	size := proto.Size(m)
@@ -69,52 +69,62 @@ func (h *handle) sendBytes(ctx context.Context, data []byte) error {
 }
 
 func (h *handle) sendCopy(ctx context.Context, name *C.char, data []byte) error {
-	result := C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
-	if result.status == C.DIVIDERE_OK {
-		return nil
-	}
-	if result.status != C.DIVIDERE_WOULD_BLOCK {
-		return taken(result)
-	}
-	return h.whenThereIsRoom(ctx, func() error {
-		return taken(C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data))))
+	return h.attempt(ctx, func() C.go_result {
+		return C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
 	})
 }
 
 // sendSlot sends what a slot holds; on failure it holds it still.
 func (h *handle) sendSlot(ctx context.Context, s *slot) error {
-	return h.attempt(ctx, func() error { return taken(C.go_send(h.socket(), s.c)) })
+	return h.attempt(ctx, func() C.go_result { return C.go_send(h.socket(), s.c) })
 }
 
-// attempt sends once, and again where the queue is full and the handle waits then.
-func (h *handle) attempt(ctx context.Context, send func() error) error {
-	err := send()
-	if !isWouldBlock(err) {
+// attempt sends once, and again where the queue is full and the handle waits then. Nothing tells Go without a thread that
+// there is room, so it looks again after pauses that grow.
+func (h *handle) attempt(ctx context.Context, send func() C.go_result) error {
+	result := send()
+	if result.status == C.DIVIDERE_OK {
+		return nil
+	}
+	err := taken(result)
+	if !h.sendsAgain(err) {
 		return err
 	}
-	return h.whenThereIsRoom(ctx, send)
-}
-
-// whenThereIsRoom sends after an attempt found the queue full. Nothing tells Go that there is room without a thread, so
-// it looks again, after pauses that grow.
-func (h *handle) whenThereIsRoom(ctx context.Context, send func() error) error {
-	if !h.full.block {
-		return errorf(StatusWouldBlock, "the send queue is full")
+	if h.full.limit == 0 {
+		return err
 	}
 	end := time.Time{}
-	if h.full.limit >= 0 {
+	if h.full.limit > 0 {
 		end = time.Now().Add(h.full.limit)
 	}
 	return h.look(ctx, firstPause, longestPause, end, nil, func() error {
-		err := send()
-		if isWouldBlock(err) && !end.IsZero() && !time.Now().Before(end) {
-			return errorf(StatusTimeout, "the send queue stayed full for the whole send timeout")
+		err := taken(send())
+		if !h.sendsAgain(err) {
+			return err
 		}
-		return err
+		if !end.IsZero() && !time.Now().Before(end) {
+			return errorf(StatusTimeout, "the send queue stayed full, or nobody was connected, for the whole send timeout")
+		}
+		return errWouldBlock
 	})
 }
 
-// look makes attempts until one gives something else than WOULD_BLOCK or TIMEOUT, after pauses that double from the
+var errNil error = &Error{Status: StatusInvalidArgument, Text: "the message is nil"}
+
+var errWouldBlock error = &Error{Status: StatusWouldBlock}
+
+// sendsAgain tells whether a send that ended so is made again.
+func (h *handle) sendsAgain(err error) bool {
+	if h == nil {
+		return false
+	}
+	if h.connects && err != nil && statusOf(err) == StatusTimeout {
+		return true
+	}
+	return h.full.block && isWouldBlock(err)
+}
+
+// look makes attempts until one gives something else than WOULD_BLOCK, after pauses that double from the
 // first to the longest one, and at the end, if there is one. A wake-up makes the next one come at once.
 func (h *handle) look(ctx context.Context, pause, longest time.Duration, end time.Time, wake <-chan struct{},
 	attempt func() error,

@@ -74,4 +74,36 @@ static inline go_result go_send_copy(dividere_socket_t socket, const char *type_
                                      : dividere_socket_send_bytes(socket, data, len));
 }
 
+/* Sends what a slot holds as a request, to a peer that is connected already. */
+static inline go_result go_start_call(dividere_request_t request, go_slot *slot, int may_repeat, int64_t reply_timeout_ms,
+                                      uint64_t *call) {
+    return go_done(dividere_request_start_call(request, slot->message, may_repeat, reply_timeout_ms, 0, call));
+}
+
+/* Takes the reply to a request if it is there. */
+static inline go_result go_finish_call(dividere_request_t request, uint64_t call, go_slot *slot) {
+    return go_look(dividere_request_finish_call(request, call, slot->message, 0), slot);
+}
+
+static inline go_result go_reply(dividere_message_t *message, go_slot *reply) {
+    return go_done(dividere_message_reply(message, reply->message));
+}
+
+static inline go_result go_reply_error(dividere_message_t *message, int32_t status, const char *text) {
+    return go_done(dividere_message_reply_error(message, status, text));
+}
+
+static inline go_result go_send_error(dividere_response_t response, int32_t status, const char *text) {
+    return go_done(dividere_response_send_error(response, status, text));
+}
+
+static inline go_result go_send_routed(dividere_dealer_t dealer, const dividere_bytes_t *route, size_t count,
+                                       go_slot *slot) {
+    return go_done(dividere_dealer_send_routed(dealer, route, count, slot->message));
+}
+
+static inline go_result go_send_with_empty_frame(dividere_dealer_t dealer, go_slot *slot) {
+    return go_done(dividere_dealer_send_with_empty_frame(dealer, slot->message));
+}
+
 #endif

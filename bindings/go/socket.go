@@ -144,7 +144,14 @@ func (h *handle) until(ctx context.Context, look func(socket C.dividere_socket_t
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
-	attempt := func() error { return h.call(look) }
+	attempt := func() error {
+		err := h.call(look)
+		if err != nil && statusOf(err) == StatusTimeout {
+			// Of no time.
+			return errWouldBlock
+		}
+		return err
+	}
 	if err := attempt(); !isWouldBlock(err) {
 		return err
 	}

@@ -1,0 +1,106 @@
+package dividere
+
+// Sends and receives in any order.
+
+// #include "shim.h"
+import "C"
+
+import (
+	"context"
+	"runtime"
+	"unsafe"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// A Dealer sends and receives in any order: to its peers in turn, and back to where a routed message came from.
+type Dealer struct {
+	Socket
+	receiving
+}
+
+// NewDealer makes a dealer, which binds to each of the comma-separated endpoints that has a "*" ("@" in front binds, too)
+// and connects to the others. Its identity is a random UUID unless WithIdentity is given. Fails as NewPublisher.
+func NewDealer(endpoints string, options ...Option) (*Dealer, error) {
+	h, err := newRole(endpoints, options, FullQueueBlock,
+		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
+			var made C.dividere_dealer_t
+			status := C.dividere_dealer_new(endpoints, s.options, &made)
+			*id = made.id
+			return status
+		},
+		func(id uint64) C.dividere_status_t {
+			return C.dividere_dealer_close(C.dividere_dealer_t{id: C.uint64_t(id)})
+		})
+	if err != nil {
+		return nil, err
+	}
+	return &Dealer{Socket{h}, receiving{h}}, nil
+}
+
+func (d *Dealer) sender() *handle { return d.h }
+
+// Send sends a message as one frame, to the peers in turn. A full queue blocks up to the send timeout unless
+// WithFullQueue says otherwise: ErrTimeout, or ErrWouldBlock.
+func (d *Dealer) Send(ctx context.Context, m proto.Message) error { return d.h.send(ctx, m) }
+
+// SendBytes sends bytes without an envelope.
+func (d *Dealer) SendBytes(ctx context.Context, data []byte) error { return d.h.sendBytes(ctx, data) }
+
+// SendWithEmptyFrame sends a message with an empty frame in front: the form in which a Response expects a request.
+func (d *Dealer) SendWithEmptyFrame(ctx context.Context, m proto.Message) error {
+	return d.sendFilled(ctx, m, func(s *slot) C.go_result {
+		return C.go_send_with_empty_frame(C.dividere_dealer_t(d.h.socket()), s.c)
+	})
+}
+
+// SendRouted sends a message with frames in front: what Message.Route gave, to answer where a routed message came from,
+// as Message.Reply does by itself.
+func (d *Dealer) SendRouted(ctx context.Context, route [][]byte, m proto.Message) error {
+	frames := framesForC(route)
+	defer frames.free()
+	return d.sendFilled(ctx, m, func(s *slot) C.go_result {
+		return C.go_send_routed(C.dividere_dealer_t(d.h.socket()), unsafe.SliceData(frames), C.size_t(len(frames)), s.c)
+	})
+}
+
+func (d *Dealer) sendFilled(ctx context.Context, m proto.Message, send func(*slot) C.go_result) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	if m == nil {
+		return errNil
+	}
+	s, err := takeSlot()
+	if err != nil {
+		return err
+	}
+	defer s.giveBack()
+	if err := s.prepare(m, proto.Size(m)); err != nil {
+		return err
+	}
+	defer runtime.KeepAlive(d.h)
+	return d.h.attempt(ctx, func() C.go_result { return send(s) })
+}
+
+// cFrames is a list of frames in memory of C, since C holds no pointer of Go's.
+type cFrames []C.dividere_bytes_t
+
+func framesForC(route [][]byte) cFrames {
+	if len(route) == 0 {
+		return nil
+	}
+	block := C.calloc(C.size_t(len(route)), C.size_t(unsafe.Sizeof(C.dividere_bytes_t{})))
+	list := unsafe.Slice((*C.dividere_bytes_t)(block), len(route))
+	for i, frame := range route {
+		list[i] = C.dividere_bytes_t{data: C.CBytes(frame), len: C.size_t(len(frame))}
+	}
+	return list
+}
+
+func (l cFrames) free() {
+	for _, frame := range l {
+		C.free(unsafe.Pointer(frame.data))
+	}
+	C.free(unsafe.Pointer(unsafe.SliceData(l)))
+}

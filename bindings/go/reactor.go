@@ -1,0 +1,403 @@
+package dividere
+
+// Calls a function for each message that arrives at any of its sources.
+
+// #include "callbacks.h"
+// #include "shim.h"
+import "C"
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"runtime"
+	"runtime/cgo"
+	"sync"
+	"time"
+	"unsafe"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// A Reactor calls a function for each message that arrives at any of its sources, one after the other on one thread.
+// Nothing ends it but stopping or closing it: what cannot be handled goes to the error handler, and a request that is left
+// unanswered is answered with an error. Handlers, timers and tasks may do anything, closing and stopping included; what
+// takes long there holds up all others. A handler that panics has failed.
+type Reactor struct {
+	h *handle
+	r *reactions
+}
+
+// reactions are what the callbacks of a reactor need. They do not keep the reactor itself from being collected.
+type reactions struct {
+	mu      sync.Mutex
+	sources map[uint64]Receiver
+	onError func(Source, error)
+	// What the handler that ran last returned, until the error handler, which runs next, has it. Of the reactor's thread.
+	failed error
+}
+
+type reaction struct {
+	reactor *reactions
+	handler func(Source) error
+}
+
+type task struct {
+	reactor *reactions
+	run     func()
+}
+
+// A Source is where a message came from, and the message itself, as a handler has them: for the call only.
+type Source struct {
+	d *delivery
+}
+
+type delivery struct {
+	message *C.dividere_message_t
+	handle  Receiver
+	view    C.dividere_view_t
+}
+
+// NewReactor makes a reactor without sources. It does not run yet.
+func NewReactor() (*Reactor, error) {
+	var made C.dividere_reactor_t
+	if err := check(func() C.dividere_status_t { return C.dividere_reactor_new(&made) }); err != nil {
+		return nil, err
+	}
+	h := newHandle(uint64(made.id), func(id uint64) C.dividere_status_t {
+		return C.dividere_reactor_close(C.dividere_reactor_t{id: C.uint64_t(id)})
+	})
+	reactor := &Reactor{h, &reactions{sources: map[uint64]Receiver{}}}
+	context := cgo.NewHandle(reactor.r)
+	err := reactor.call(func(c C.dividere_reactor_t) C.dividere_status_t {
+		return C.go_reactor_on_error(c, C.uintptr_t(context))
+	})
+	if err != nil {
+		reactor.Close()
+		return nil, err
+	}
+	return reactor, nil
+}
+
+func (r *Reactor) call(call func(c C.dividere_reactor_t) C.dividere_status_t) error {
+	defer runtime.KeepAlive(r)
+	return check(func() C.dividere_status_t { return call(C.dividere_reactor_t{id: C.uint64_t(r.h.id)}) })
+}
+
+// Close stops the reactor and lets go of its sources, handlers, timers and tasks. The sources stay open. ErrTimeout where a
+// callback takes longer than 10 s; the reactor ends after it all the same. Closing again does nothing.
+func (r *Reactor) Close() error { return r.h.close() }
+
+// Add receives from a Subscriber, Response or Dealer from now on. To receive from it directly is ErrState until it is
+// removed, and closing it removes it. ErrState where a reactor has it already; ErrUnsupported for a Request.
+func (r *Reactor) Add(source Receiver) error {
+	h := source.receiver()
+	// Before the first message can come.
+	r.r.mu.Lock()
+	_, known := r.r.sources[h.id]
+	r.r.sources[h.id] = source
+	r.r.mu.Unlock()
+	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_add(c, h.socket()) })
+	if err != nil && !known {
+		r.r.forget(h.id)
+	}
+	return err
+}
+
+// Remove receives from a source no more; a handler that is under way finishes. ErrNotFound where it is none.
+func (r *Reactor) Remove(source Receiver) error {
+	h := source.receiver()
+	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_remove(c, h.socket()) })
+	if err == nil {
+		r.r.forget(h.id)
+	}
+	return err
+}
+
+func (r *reactions) forget(id uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sources, id)
+}
+
+// On calls handler for messages of the type T, as *pb.Reading, in place of the one set before. The message is the
+// handler's. What the handler returns, an asker is told (as ErrRemote, with the text), and the error handler,
+// too. From any goroutine, at any time.
+func On[T proto.Message](r *Reactor, handler func(Source, T) error) error {
+	name := NameOf[T]()
+	if name == "" {
+		return errorf(StatusInvalidArgument, "On takes one type of messages; OnDefault is for all others")
+	}
+	return r.on(name, func(from Source) error {
+		m, err := parseDelivery[T](from)
+		if err != nil {
+			return err
+		}
+		return handler(from, m)
+	})
+}
+
+func parseDelivery[T proto.Message](from Source) (T, error) {
+	var none T
+	m := none.ProtoReflect().Type().New().Interface().(T)
+	return m, from.UnmarshalInto(m)
+}
+
+// OnType calls handler for messages of the type with this full name, which the program need not have, in place of the one
+// set before; nil ends it.
+func (r *Reactor) OnType(typeName protoreflect.FullName, handler func(Source) error) error {
+	if typeName == "" {
+		return errorf(StatusInvalidArgument, "no name of a type; OnDefault is for all that no other handler is for")
+	}
+	return r.on(typeName, handler)
+}
+
+// OnDefault calls handler for messages that no other handler is for, in place of the one set before; nil ends it.
+func (r *Reactor) OnDefault(handler func(Source) error) error { return r.on("", handler) }
+
+func (r *Reactor) on(name protoreflect.FullName, handler func(Source) error) error {
+	context := C.uintptr_t(0)
+	if handler != nil {
+		context = C.uintptr_t(cgo.NewHandle(&reaction{r.r, handler}))
+	}
+	return withFilter(name, func(name *C.char) error {
+		return r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.go_reactor_on(c, name, context) })
+	})
+}
+
+// OnError calls handler for what cannot be handled, in place of the one set before: ErrDecode for an undecodable message,
+// ErrNotFound for one that no handler is for, else what a handler returned or, where it panicked, ErrRemote. Of timers and
+// tasks that panic the Source is the zero one. Without a handler, or with nil, these go to slog.Default.
+func (r *Reactor) OnError(handler func(Source, error)) {
+	r.r.mu.Lock()
+	defer r.r.mu.Unlock()
+	r.r.onError = handler
+}
+
+// deliver lends a message to something of the user's.
+func (r *reactions) deliver(source uint64, message *C.dividere_message_t, use func(Source) error) error {
+	r.mu.Lock()
+	handle := r.sources[source]
+	r.mu.Unlock()
+	d := &delivery{message: message, handle: handle}
+	if message != nil {
+		C.dividere_message_view(message, &d.view)
+	}
+	// A Source that was kept has nothing afterwards.
+	defer func() { d.message, d.view = nil, C.dividere_view_t{} }()
+	return guarded(func() error { return use(Source{d}) })
+}
+
+func (h *reaction) run(source uint64, message *C.dividere_message_t) error {
+	return h.reactor.deliver(source, message, h.handler)
+}
+
+// tell calls the error handler.
+func (r *reactions) tell(source uint64, message *C.dividere_message_t, err error) {
+	r.mu.Lock()
+	handler := r.onError
+	r.mu.Unlock()
+	if handler == nil {
+		slog.Default().Error("a reactor could not handle something", "error", err)
+		return
+	}
+	failed := r.deliver(source, message, func(from Source) error {
+		handler(from, err)
+		return nil
+	})
+	if failed != nil {
+		slog.Default().Error("the error handler of a reactor failed", "error", failed, "of", err)
+	}
+}
+
+// errLent is what a Source says after its handler has returned.
+var errLent error = &Error{Status: StatusState, Text: "a Source is its handler's for the call only; Keep keeps the message"}
+
+// Handle gives the Subscriber, Response or Dealer that the message came to; nil in an error handler that is told of a task.
+func (s Source) Handle() Receiver {
+	if s.d == nil {
+		return nil
+	}
+	return s.d.handle
+}
+
+// TypeName gives the full name of the message's type; "" where it is no typed message.
+func (s Source) TypeName() protoreflect.FullName {
+	if s.d == nil || s.d.message == nil {
+		return ""
+	}
+	return protoreflect.FullName(C.GoStringN(s.d.view.type_name, C.int(s.d.view.type_name_len)))
+}
+
+// Payload gives a copy of the serialised message; where it is no typed one, of all bytes.
+func (s Source) Payload() []byte {
+	if s.d == nil || s.d.message == nil {
+		return nil
+	}
+	return bytes.Clone(s.payload())
+}
+
+func (s Source) payload() []byte {
+	return unsafe.Slice((*byte)(s.d.view.payload), int(s.d.view.payload_len))
+}
+
+// UnmarshalInto parses the message into one of its type: ErrType, or ErrDecode.
+func (s Source) UnmarshalInto(m proto.Message) error {
+	if s.d == nil || s.d.message == nil {
+		return errLent
+	}
+	if want := m.ProtoReflect().Descriptor().FullName(); s.TypeName() != want {
+		return &DecodeError{
+			Err:      errorf(StatusType, "a message of the type "+string(s.TypeName())+" came, and "+string(want)+" was asked for"),
+			TypeName: s.TypeName(), Payload: s.Payload(),
+		}
+	}
+	if err := proto.Unmarshal(s.payload(), m); err != nil {
+		return &DecodeError{
+			Err:      errorf(StatusDecode, "no message of the type "+string(s.TypeName())+": "+err.Error()),
+			TypeName: s.TypeName(), Payload: s.Payload(),
+		}
+	}
+	return nil
+}
+
+// Reply answers the message, which is a request or came through a router, once. ErrState where it has no way back or was
+// answered before; ErrUnreachable where the asker is gone.
+func (s Source) Reply(m proto.Message) error {
+	if m == nil {
+		return errNil
+	}
+	return s.reply(func(filled *slot) error { return filled.prepare(m, proto.Size(m)) })
+}
+
+// ReplyBytes answers the message with bytes without an envelope.
+func (s Source) ReplyBytes(data []byte) error {
+	return s.reply(func(filled *slot) error { return filled.prepareBytes(data) })
+}
+
+func (s Source) reply(fill func(*slot) error) error {
+	if s.d == nil || s.d.message == nil {
+		return errLent
+	}
+	return reply(context.Background(), s.from(), s.d.message, fill)
+}
+
+// Keep makes a Message of it that outlives the call, to be answered later and from any goroutine.
+func (s Source) Keep() (*Message, error) {
+	if s.d == nil || s.d.message == nil {
+		return nil, errLent
+	}
+	return cloneOf(s.d.message, s.from())
+}
+
+// from gives the handle whose way back the message takes; nil where it was removed meanwhile.
+func (s Source) from() *handle {
+	if s.d.handle == nil {
+		return nil
+	}
+	return s.d.handle.receiver()
+}
+
+// A TimerID names a timer of a reactor; 0 for none.
+type TimerID uint64
+
+// After calls run in d, once.
+func (r *Reactor) After(d time.Duration, run func()) (TimerID, error) { return r.timer(d, 0, run) }
+
+// Every calls run every d, which is above 0.
+func (r *Reactor) Every(d time.Duration, run func()) (TimerID, error) { return r.timer(d, 1, run) }
+
+func (r *Reactor) timer(d time.Duration, repeat C.int32_t, run func()) (TimerID, error) {
+	if run == nil {
+		return 0, errNoTask
+	}
+	context := cgo.NewHandle(&task{r.r, run})
+	var id C.uint64_t
+	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
+		return C.go_reactor_add_timer(c, C.int64_t(milliseconds(d)), repeat, C.uintptr_t(context), &id)
+	})
+	return TimerID(id), err
+}
+
+var errNoTask error = &Error{Status: StatusInvalidArgument, Text: "the function is nil"}
+
+// CancelTimer ends a timer. ErrNotFound where it is over, or was cancelled before.
+func (r *Reactor) CancelTimer(timer TimerID) error {
+	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
+		return C.dividere_reactor_cancel_timer(c, C.uint64_t(timer))
+	})
+}
+
+// OnIdle calls run whenever no message came for d, in place of the function set before; nil ends it.
+func (r *Reactor) OnIdle(d time.Duration, run func()) error {
+	context := C.uintptr_t(0)
+	if run != nil {
+		context = C.uintptr_t(cgo.NewHandle(&task{r.r, run}))
+	}
+	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
+		return C.go_reactor_on_idle(c, C.int64_t(milliseconds(d)), context)
+	})
+}
+
+// Post runs a function once on the reactor's thread, soon, in the order of posting; while it does not run, when it runs
+// again.
+func (r *Reactor) Post(run func()) error {
+	if run == nil {
+		return errNoTask
+	}
+	context := cgo.NewHandle(&task{r.r, run})
+	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
+		return C.go_reactor_post(c, C.uintptr_t(context))
+	})
+}
+
+// Run runs the reactor until it is stopped or closed (nil), or ctx is over (ctx.Err(), after the callback that is under
+// way). It is the one call that keeps a thread. ErrState where it runs already.
+func (r *Reactor) Run(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		// It may come before the loop has begun, and then does nothing.
+		for pause := time.Millisecond; ; pause = min(2*pause, longestLook) {
+			C.dividere_reactor_stop(C.dividere_reactor_t{id: C.uint64_t(r.h.id)}, 0)
+			select {
+			case <-ended:
+				return
+			case <-time.After(pause):
+			}
+		}
+	})
+	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_run(c) })
+	close(ended)
+	if !stop() && err == nil {
+		return contextError(ctx)
+	}
+	return err
+}
+
+// Start runs the reactor on a thread of its own until it is stopped or closed. ErrState where it runs already.
+func (r *Reactor) Start() error {
+	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_start(c, nil) })
+}
+
+// Stop ends the loop after the callback that is under way, and waits for that; in a callback of its own it does not wait.
+// It can run again.
+func (r *Reactor) Stop(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
+	attempt := func() error {
+		err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_stop(c, 0) })
+		if err != nil && statusOf(err) == StatusTimeout {
+			return errWouldBlock
+		}
+		return err
+	}
+	if err := attempt(); !isWouldBlock(err) {
+		return err
+	}
+	return r.h.look(ctx, firstLook, longestLook, time.Time{}, nil, attempt)
+}
