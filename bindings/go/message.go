@@ -41,7 +41,7 @@ func (m *Message) TypeName() protoreflect.FullName {
 	if m.s == nil {
 		return ""
 	}
-	return protoreflect.FullName(string([]byte(m.s.name())))
+	return protoreflect.FullName(string([]byte(m.s.view().typeName())))
 }
 
 // Payload gives a copy of the serialised message; where it is no typed one, of all bytes.
@@ -49,7 +49,7 @@ func (m *Message) Payload() []byte {
 	if m.s == nil {
 		return nil
 	}
-	return bytes.Clone(m.s.payload())
+	return bytes.Clone(m.s.view().content())
 }
 
 // Bytes gives a copy of all bytes as they are on the wire.
@@ -57,7 +57,7 @@ func (m *Message) Bytes() []byte {
 	if m.s == nil {
 		return nil
 	}
-	return bytes.Clone(m.s.bytes())
+	return bytes.Clone(m.s.view().wire())
 }
 
 // Unmarshal parses it into one of the type that the program has for it; ErrNotFound where it has none.
@@ -65,7 +65,7 @@ func (m *Message) Unmarshal() (proto.Message, error) {
 	if m.s == nil {
 		return nil, errMessageClosed
 	}
-	return m.s.parseAny()
+	return m.s.view().parseAny()
 }
 
 // UnmarshalInto parses it into a message, which has to be of its type (ErrType).
@@ -73,7 +73,7 @@ func (m *Message) UnmarshalInto(into proto.Message) error {
 	if m.s == nil {
 		return errMessageClosed
 	}
-	return m.s.parseInto(into)
+	return m.s.view().parseInto(into)
 }
 
 // Route gives the frames that routed it here, for Dealer.SendRouted.

@@ -59,7 +59,10 @@ func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
 	sender := child(t, "send-then-exit", "DIVIDERE_TEST_AT=>"+at)
 	for i := range 10_000 {
 		m, err := dividere.Recv[*testpb.Reading](soon(t), s)
-		must(t, err)
+		if err != nil {
+			counted, _ := s.Statistics()
+			t.Fatalf("after %d: %v; %+v", i, err, counted)
+		}
 		if m.GetValue() != float64(i) {
 			t.Fatalf("got %v, not %v", m.GetValue(), i)
 		}

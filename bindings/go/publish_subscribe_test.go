@@ -274,3 +274,64 @@ func TestOptionsAreChecked(t *testing.T) {
 	_, err = dividere.NewPublisher(at)
 	wants(t, err, dividere.ErrAddressInUse)
 }
+
+func TestBatchesArriveInOrder(t *testing.T) {
+	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
+	const count = 5000
+	all := make([]*testpb.Reading, count)
+	for i := range all {
+		all[i] = reading(float64(i))
+		if i%1000 == 7 {
+			all[i].Blob = make([]byte, 300<<10)
+		}
+	}
+	go func() {
+		if sent, err := dividere.SendMany(soon(t), p, all); sent != count || err != nil {
+			t.Errorf("%d sent: %v", sent, err)
+		}
+	}()
+	var got []*testpb.Reading
+	for len(got) < count {
+		some, err := dividere.RecvMany[*testpb.Reading](soon(t), s, count)
+		must(t, err)
+		got = append(got, some...)
+	}
+	for i := range all {
+		if !proto.Equal(got[i], all[i]) {
+			t.Fatalf("at %d: %v", i, got[i].GetValue())
+		}
+	}
+}
+
+func TestABatchTellsWhatWasWrong(t *testing.T) {
+	p, s := pair(t)
+	ctx := soon(t)
+	sent, err := dividere.SendMany(ctx, p, []proto.Message{reading(1), &testpb.Alarm{}, &testpb.Strict{}, reading(2)})
+	wants(t, err, dividere.ErrInvalidArgument)
+	if sent != 2 {
+		t.Fatal(sent)
+	}
+	must(t, p.SendBytes(ctx, []byte("no envelope")))
+	must(t, p.Send(ctx, reading(3)))
+	var good []*testpb.Reading
+	var wrong []error
+	for len(good) < 2 || len(wrong) < 2 {
+		some, err := dividere.RecvMany[*testpb.Reading](ctx, s, 10)
+		good = append(good, some...)
+		if err == nil {
+			continue
+		}
+		var undecodable *dividere.DecodeError
+		if !errors.As(err, &undecodable) {
+			t.Fatal(err)
+		}
+		wrong = append(wrong, err.(interface{ Unwrap() []error }).Unwrap()...)
+	}
+	wants(t, wrong[0], dividere.ErrType)
+	wants(t, wrong[1], dividere.ErrDecode)
+	if good[0].GetValue() != 1 || good[1].GetValue() != 3 {
+		t.Fatal(good)
+	}
+	_, err = dividere.RecvMany[*testpb.Reading](ctx, s, 0)
+	wants(t, err, dividere.ErrInvalidArgument)
+}

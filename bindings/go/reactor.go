@@ -14,7 +14,6 @@ import (
 	"runtime/cgo"
 	"sync"
 	"time"
-	"unsafe"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -235,31 +234,17 @@ func (s Source) Payload() []byte {
 	if s.d == nil || s.d.message == nil {
 		return nil
 	}
-	return bytes.Clone(s.payload())
+	return bytes.Clone(s.view().content())
 }
 
-func (s Source) payload() []byte {
-	return unsafe.Slice((*byte)(s.d.view.payload), int(s.d.view.payload_len))
-}
+func (s Source) view() *view { return (*view)(&s.d.view) }
 
 // UnmarshalInto parses the message into one of its type: ErrType, or ErrDecode.
 func (s Source) UnmarshalInto(m proto.Message) error {
 	if s.d == nil || s.d.message == nil {
 		return errLent
 	}
-	if want := m.ProtoReflect().Descriptor().FullName(); s.TypeName() != want {
-		return &DecodeError{
-			Err:      errorf(StatusType, "a message of the type "+string(s.TypeName())+" came, and "+string(want)+" was asked for"),
-			TypeName: s.TypeName(), Payload: s.Payload(),
-		}
-	}
-	if err := proto.Unmarshal(s.payload(), m); err != nil {
-		return &DecodeError{
-			Err:      errorf(StatusDecode, "no message of the type "+string(s.TypeName())+": "+err.Error()),
-			TypeName: s.TypeName(), Payload: s.Payload(),
-		}
-	}
-	return nil
+	return s.view().parseInto(m)
 }
 
 // Reply answers the message, which is a request or came through a router, once. ErrState where it has no way back or was

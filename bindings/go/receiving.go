@@ -13,8 +13,6 @@ import (
 	"runtime"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // A Receiver is a handle to receive from: Subscriber, Request, Response, Dealer.
@@ -66,82 +64,9 @@ func (h *handle) received(ctx context.Context, use func(*slot) error) error {
 	}
 	defer s.giveBack()
 	if err != nil {
-		return s.undecodable(err)
+		return s.view().undecodable(err)
 	}
 	return use(s)
-}
-
-// undecodable makes an error that has the message's bytes.
-func (s *slot) undecodable(err error) error {
-	return &DecodeError{Err: err, TypeName: protoreflect.FullName(bytes.Clone([]byte(s.name()))), Payload: bytes.Clone(s.payload())}
-}
-
-// parseInto parses the slot's message into m, which is of the type that it has to be.
-func (s *slot) parseInto(m proto.Message) error {
-	want := m.ProtoReflect().Descriptor().FullName()
-	if s.c.view.kind == C.DIVIDERE_MESSAGE_UNDECODABLE {
-		return s.undecodable(errorf(StatusDecode, "what came is no envelope"))
-	}
-	if s.name() != string(want) {
-		return s.undecodable(errorf(StatusType, "a message of the type "+describe(s)+" came, and "+string(want)+" was asked for"))
-	}
-	return s.parse(m)
-}
-
-func describe(s *slot) string {
-	if s.c.view.kind != C.DIVIDERE_MESSAGE_TYPED {
-		return "(none, but bytes)"
-	}
-	return string([]byte(s.name()))
-}
-
-func (s *slot) parse(m proto.Message) error {
-	if err := proto.Unmarshal(s.payload(), m); err != nil {
-		return s.undecodable(errorf(StatusDecode, "no message of the type "+describe(s)+": "+err.Error()))
-	}
-	return nil
-}
-
-// parseAny parses the slot's message into one of the type that it says, if the program has that.
-func (s *slot) parseAny() (proto.Message, error) {
-	if s.c.view.kind == C.DIVIDERE_MESSAGE_UNDECODABLE {
-		return nil, s.undecodable(errorf(StatusDecode, "what came is no envelope"))
-	}
-	if s.c.view.kind != C.DIVIDERE_MESSAGE_TYPED {
-		return nil, s.undecodable(errorf(StatusType, "bytes came, and a message was asked for"))
-	}
-	mt, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(s.name()))
-	if err != nil {
-		reason := "a message of the type " + describe(s) + " came, which this program does not have"
-		if !errors.Is(err, protoregistry.NotFound) {
-			reason += ": " + err.Error()
-		}
-		return nil, s.undecodable(errorf(StatusNotFound, reason))
-	}
-	m := mt.New().Interface()
-	return m, s.parse(m)
-}
-
-// parseAs parses the slot's message into a new one of the type T.
-func parseAs[T proto.Message](s *slot) (T, error) {
-	var none T
-	if any(none) == nil {
-		// An interface: any type will do that has it.
-		m, err := s.parseAny()
-		if err != nil {
-			return none, err
-		}
-		typed, ok := m.(T)
-		if !ok {
-			return none, s.undecodable(errorf(StatusType, "a message of the type "+describe(s)+" came, which is not of the type asked for"))
-		}
-		return typed, nil
-	}
-	m := none.ProtoReflect().Type().New().Interface().(T)
-	if err := s.parseInto(m); err != nil {
-		return none, err
-	}
-	return m, nil
 }
 
 // Recv receives the next message, which has to be of the type T, as *pb.Reading; proto.Message takes any type that the
@@ -151,7 +76,7 @@ func parseAs[T proto.Message](s *slot) (T, error) {
 func Recv[T proto.Message](ctx context.Context, from Receiver) (T, error) {
 	var m T
 	err := from.receiver().received(ctx, func(s *slot) (err error) {
-		m, err = parseAs[T](s)
+		m, err = parseAs[T](s.view())
 		return err
 	})
 	return m, err
@@ -194,7 +119,7 @@ func (r receiving) Recv(ctx context.Context) (proto.Message, error) {
 // RecvInto receives the next message into m, which has to be of its type: so nothing has to be made for it. What m held
 // before is gone. Fails as the function Recv does.
 func (r receiving) RecvInto(ctx context.Context, m proto.Message) error {
-	return r.from.received(ctx, func(s *slot) error { return s.parseInto(m) })
+	return r.from.received(ctx, func(s *slot) error { return s.view().parseInto(m) })
 }
 
 // RecvBytes receives the next message as it is, without looking for an envelope.
@@ -204,7 +129,7 @@ func (r receiving) RecvBytes(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	defer s.giveBack()
-	return bytes.Clone(s.bytes()), nil
+	return bytes.Clone(s.view().wire()), nil
 }
 
 // RecvMessage receives the next message as an object: to look at its type before it is parsed, to answer it later or from
@@ -217,7 +142,7 @@ func (r receiving) RecvMessage(ctx context.Context) (*Message, error) {
 	}
 	if err != nil {
 		defer s.giveBack()
-		return nil, s.undecodable(err)
+		return nil, s.view().undecodable(err)
 	}
 	m = &Message{s: s, from: r.from}
 	return m, nil

@@ -73,7 +73,7 @@ func Call[A proto.Message](ctx context.Context, r *Request, question proto.Messa
 	}
 	fill := func(s *slot) error { return s.prepare(question, proto.Size(question)) }
 	err := r.call(ctx, options, fill, func(s *slot) (err error) {
-		answer, err = parseAs[A](s)
+		answer, err = parseAs[A](s.view())
 		return err
 	})
 	return answer, err
@@ -88,7 +88,7 @@ func (r *Request) Call(ctx context.Context, question proto.Message, options ...C
 func (r *Request) CallBytes(ctx context.Context, question []byte, options ...CallOption) ([]byte, error) {
 	var answer []byte
 	err := r.call(ctx, options, func(s *slot) error { return s.prepareBytes(question) }, func(s *slot) error {
-		answer = bytes.Clone(s.bytes())
+		answer = bytes.Clone(s.view().wire())
 		return nil
 	})
 	return answer, err

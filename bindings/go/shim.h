@@ -106,4 +106,31 @@ static inline go_result go_send_with_empty_frame(dividere_dealer_t dealer, go_sl
     return go_done(dividere_dealer_send_with_empty_frame(dealer, slot->message));
 }
 
+/* Many messages, and where they are serialised into before they are sent. */
+typedef struct {
+    size_t count;
+    dividere_message_t **messages;
+    dividere_view_t *views;
+    const char **names;
+    size_t *lengths;
+    char *buffer;
+    /* Of the last receive. */
+    size_t received;
+} go_batch;
+
+go_batch *go_batch_new(size_t count, size_t bytes);
+void go_batch_free(go_batch *batch);
+
+/* Lets go of messages that can be answered, or are larger than `most_kept`. */
+void go_batch_tidy(go_batch *batch, size_t most_kept);
+
+/* Makes the first messages those that are in the buffer, one behind the other. */
+go_result go_batch_fill(go_batch *batch, size_t count);
+
+/* Sends `count` of them, from `first` on, until one fails. */
+go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, size_t *sent);
+
+/* Receives what is there already, at most `most`. */
+go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most);
+
 #endif

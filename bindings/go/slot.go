@@ -60,19 +60,7 @@ func (s *slot) free() {
 	s.c = nil
 }
 
-// The views: valid until the slot is changed or given back.
-
-func (s *slot) name() string {
-	return unsafe.String((*byte)(unsafe.Pointer(s.c.view.type_name)), int(s.c.view.type_name_len))
-}
-
-func (s *slot) payload() []byte {
-	return unsafe.Slice((*byte)(s.c.view.payload), int(s.c.view.payload_len))
-}
-
-func (s *slot) bytes() []byte {
-	return unsafe.Slice((*byte)(s.c.view.bytes), int(s.c.view.bytes_len))
-}
+func (s *slot) view() *view { return (*view)(&s.c.view) }
 
 // Names of types as C has them. They stay for good: a program has no end of messages, but not of types. Should it make
 // types as it goes, those beyond the limit are made into C strings for each call.

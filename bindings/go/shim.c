@@ -1,0 +1,78 @@
+/* Batches: loops that are made in C, so that one call from Go is enough. */
+#include "shim.h"
+
+go_batch *go_batch_new(size_t count, size_t bytes) {
+    go_batch *batch = calloc(1, sizeof *batch);
+    if (batch == NULL) {
+        return NULL;
+    }
+    batch->messages = calloc(count, sizeof *batch->messages);
+    batch->views = calloc(count, sizeof *batch->views);
+    batch->names = calloc(count, sizeof *batch->names);
+    batch->lengths = calloc(count, sizeof *batch->lengths);
+    batch->buffer = malloc(bytes);
+    if (batch->messages == NULL || batch->views == NULL || batch->names == NULL || batch->lengths == NULL ||
+        batch->buffer == NULL) {
+        go_batch_free(batch);
+        return NULL;
+    }
+    for (; batch->count < count; batch->count++) {
+        if (dividere_message_new(&batch->messages[batch->count]) != DIVIDERE_OK) {
+            go_batch_free(batch);
+            return NULL;
+        }
+    }
+    return batch;
+}
+
+void go_batch_free(go_batch *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        dividere_message_free(batch->messages[i]);
+    }
+    free(batch->messages);
+    free(batch->views);
+    free(batch->names);
+    free(batch->lengths);
+    free(batch->buffer);
+    free(batch);
+}
+
+void go_batch_tidy(go_batch *batch, size_t most_kept) {
+    for (size_t i = 0; i < batch->received; i++) {
+        const dividere_view_t *view = &batch->views[i];
+        if (view->can_reply || view->route_count > 0 || view->bytes_len > most_kept) {
+            dividere_message_clear(batch->messages[i]);
+        }
+    }
+    batch->received = 0;
+}
+
+go_result go_batch_fill(go_batch *batch, size_t count) {
+    const char *payload = batch->buffer;
+    for (size_t i = 0; i < count; i++) {
+        dividere_status_t status =
+            dividere_message_set(batch->messages[i], batch->names[i], payload, batch->lengths[i]);
+        if (status != DIVIDERE_OK) {
+            return go_done(status);
+        }
+        payload += batch->lengths[i];
+    }
+    return go_done(DIVIDERE_OK);
+}
+
+go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, size_t *sent) {
+    return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
+}
+
+go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most) {
+    batch->received = 0;
+    size_t received = 0;
+    dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, most, 1, 0, &received);
+    if (status == DIVIDERE_OK) {
+        for (size_t i = 0; i < received; i++) {
+            dividere_message_view(batch->messages[i], &batch->views[i]);
+        }
+        batch->received = received;
+    }
+    return go_done(status);
+}
