@@ -9,13 +9,18 @@ their own while the main thread waits for that one.
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar
 
 from dividere._abi import Status
 from dividere._library import quick
-from dividere.errors import check, last_error
+from dividere.errors import check, error_of, last_error
+
+T = TypeVar("T")
 
 CANCELLED = int(Status.CANCELLED)
 TIMEOUT = int(Status.TIMEOUT)
@@ -86,50 +91,96 @@ def aside(call: Callable[[int], int], ms: int, slice_ms: int = _SLICE_MS) -> tup
             return status, last_error() if status else ""
     wait = _Wait(call, ms, slice_ms)
     try:
-        wait.done.wait()
+        return beside(wait.run)
     finally:
         wait.given_up = True
-    if wait.failure is not None:
-        raise wait.failure
-    return wait.status, wait.text
 
 
 class _Wait:
-    """A wait on a thread of its own. Until it is given up, or over."""
+    """A wait on another thread. Until it is given up, or over."""
 
     def __init__(self, call: Callable[[int], int], ms: int, slice_ms: int) -> None:
         self.given_up = False
-        self.done = threading.Event()
-        self.status = 0
-        self.text = ""
-        self.failure: BaseException | None = None
-        threading.Thread(
-            target=self._run, args=(call, ms, slice_ms), name="dividere-wait", daemon=True
-        ).start()
+        self._call = call
+        self._ms = ms
+        self._slice_ms = slice_ms
 
-    def _run(self, call: Callable[[int], int], ms: int, longest_ms: int) -> None:
-        remaining = Remaining(ms)
+    def run(self) -> tuple[int, str]:
+        """Makes it, and gives its status and text."""
+        remaining = Remaining(self._ms)
+        while not self.given_up:
+            left = remaining.ms()
+            slice_ms = self._slice_ms if left < 0 else min(left, self._slice_ms)
+            status = self._call(slice_ms)
+            over = left >= 0 and left <= slice_ms
+            if status not in (TIMEOUT, WOULD_BLOCK, CANCELLED) or over:
+                status = TIMEOUT if status == WOULD_BLOCK else status
+                return status, last_error() if status else ""
+        return CANCELLED, "nobody waits any more"
+
+
+class _Helper:
+    """A thread that makes calls for others, one at a time, and then waits for the next one. It keeps no process alive."""
+
+    def __init__(self) -> None:
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        threading.Thread(target=self._run, name="dividere-wait", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._jobs.get()()
+            _idle.append(self)
+
+    def make(self, job: Callable[[], None]) -> None:
+        """Makes a call, which has to catch what it raises."""
+        self._jobs.put(job)
+
+
+# Helpers that have nothing to do.
+_idle: list[_Helper] = []
+# A forked child has none of the threads.
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+def elsewhere(call: Callable[[], T], done: Callable[[T | None, BaseException | None], None]) -> None:
+    """Makes a call on another thread, which tells `done` what came of it."""
+
+    def job() -> None:
         try:
-            while not self.given_up:
-                left = remaining.ms()
-                slice_ms = longest_ms if left < 0 else min(left, longest_ms)
-                self.status = call(slice_ms)
-                over = left >= 0 and left <= slice_ms
-                if self.status not in (TIMEOUT, WOULD_BLOCK, CANCELLED) or over:
-                    if self.status == WOULD_BLOCK:
-                        self.status = TIMEOUT
-                    self.text = last_error() if self.status else ""
-                    return
+            result, failure = call(), None
         except BaseException as error:
-            self.failure = error
-        finally:
-            self.done.set()
+            result, failure = None, error
+        done(result, failure)
+
+    try:
+        helper = _idle.pop()
+    except IndexError:
+        helper = _Helper()
+    helper.make(job)
+
+
+def beside(call: Callable[[], T]) -> T:
+    """What a call gives that no signal interrupts: on the main thread it is made by another one, which goes on with it
+    when this one is interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    outcome: list[Any] = []
+    over = threading.Event()
+
+    def done(result: T | None, failure: BaseException | None) -> None:
+        outcome.extend((result, failure))
+        over.set()
+
+    elsewhere(call, done)
+    over.wait()
+    result, failure = outcome
+    if failure is not None:
+        raise failure
+    return result  # type: ignore[no-any-return]
 
 
 def check_aside(call: Callable[[int], int], ms: int, slice_ms: int = _SLICE_MS) -> None:
     """Makes the wait and raises what came of it."""
-    from dividere.errors import error_of
-
     status, text = aside(call, ms, slice_ms)
     if status:
         raise error_of(status, text)

@@ -25,11 +25,11 @@ from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
-from dividere import _logging, _slots, connection, messaging
+from dividere import _logging, _slots, connection, messaging, registry, service
 from dividere._connector import Event, Statistics
 from dividere._library import quick
 from dividere._types import MessageType, name_of, names
-from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, milliseconds
+from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, elsewhere, milliseconds
 from dividere.errors import Closed, DecodeError, Error, NotFound, TimedOut, WouldBlock, check, error_of
 from dividere.options import Options
 
@@ -169,7 +169,18 @@ class _Receiving(_Role):
                     raise TimedOut("the time given is over") from None
             if self.closed:
                 raise Closed("it was closed")
-            await self._readiness.wait(self._inner.fileno, None if left < 0 else left / 1000)
+            inner = self._inner
+            seconds = None if left < 0 else left / 1000
+            ahead = getattr(inner, "_ahead", None)
+            if ahead is None:
+                await self._readiness.wait(inner.fileno, seconds)
+                continue
+            # Nothing is read ahead by others while this one sleeps.
+            try:
+                if ahead.asleep():
+                    await self._readiness.wait(inner._own_fileno, seconds)
+            finally:
+                ahead.awake()
 
     async def recv(self, timeout: float | None = None) -> Any:
         """The next message. TimedOut after `timeout` seconds."""
@@ -321,7 +332,31 @@ class _TwoWay(_Receiving):
 
 async def _send(send: Callable[[Any], None], msg: Any) -> None:
     # It waits only where a queue is full, which cannot be asked for beforehand.
-    await asyncio.get_running_loop().run_in_executor(None, send, msg)
+    await _elsewhere(partial(send, msg))
+
+
+async def _elsewhere(call: Callable[[], T]) -> T:
+    """What a call gives that waits, on another thread. Cancelled, nobody hears what comes of it."""
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: Any, failure: BaseException | None) -> None:
+        if outcome.done():
+            return
+        if failure is not None:
+            outcome.set_exception(failure)
+        else:
+            outcome.set_result(result)
+
+    def done(result: T | None, failure: BaseException | None) -> None:
+        try:
+            loop.call_soon_threadsafe(tell, result, failure)
+        except RuntimeError:
+            # The loop is closed: nobody waits.
+            pass
+
+    elsewhere(call, done)
+    return await outcome
 
 
 class Response(_TwoWay):
@@ -356,6 +391,61 @@ class Dealer(_TwoWay):
     async def sendWithEmptyFrame(self, msg: Message) -> None:
         """Sends with an empty frame in front: the form in which a Response expects a request."""
         await _send(self.blocking.sendWithEmptyFrame, msg)
+
+
+class Watch(_Receiving):
+    """Tells what is registered under a name, and every change of it, in order: each as a kind (`WatchKind`) and an
+    instance. Made of the `Watch` that a registry's client gives."""
+
+    def __init__(self, watch: registry.Watch) -> None:
+        super().__init__(watch)
+
+
+class ServiceClient:
+    """Calls a service by its name; see `dividere.service.ServiceClient`. Each call that is under way has a thread of its
+    own: the library waits for changes of the instances as well as for the reply."""
+
+    def __init__(
+        self,
+        name: str | service.ServiceClient,
+        registry: registry.ServiceRegistry.Client | str | list[str] = "",
+        *,
+        options: Options | None = None,
+    ) -> None:
+        if not isinstance(name, service.ServiceClient):
+            name = service.ServiceClient(name, registry, options=options)
+        #: The object of `dividere.service` below.
+        self.blocking = name
+
+    async def call(self, msg: Message, timeout: float | None = None, *, repeat: bool = False) -> Any:
+        """Asks an instance and gives its reply within `timeout` seconds. Cancelled, it gives the reply up."""
+        return messaging._made_of(*await _elsewhere(self.blocking._asking(msg, timeout, repeat)))
+
+    async def wait_for_service(self, timeout: float | None = None) -> None:
+        """Until an instance is connected."""
+        await _until(partial(self.blocking.wait_for_service, timeout=0), timeout)
+
+    def instances(self) -> Sequence[registry.Instance]:
+        """The instances that are known now, connected or not."""
+        return self.blocking.instances()
+
+    def close(self) -> None:
+        """Closes it. Calls under way end with `Closed`."""
+        self.blocking.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self.blocking.closed
+
+    async def __aenter__(self) -> ServiceClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<dividere.aio.ServiceClient of {self.blocking!r}>"
 
 
 class MsgReactor:
@@ -461,6 +551,8 @@ def asynchronous(blocking: Any) -> Any:
         messaging.Request: Request,
         messaging.Response: Response,
         messaging.Dealer: Dealer,
+        registry.Watch: Watch,
+        service.ServiceClient: ServiceClient,
     }
     for kind, make in kinds.items():
         if isinstance(blocking, kind):
@@ -476,6 +568,8 @@ __all__ = [
     "Publisher",
     "Request",
     "Response",
+    "ServiceClient",
     "Subscriber",
+    "Watch",
     "asynchronous",
 ]

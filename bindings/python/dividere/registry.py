@@ -97,6 +97,11 @@ class Watch:
                 return
             yield event
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self._id == 0
+
     def close(self) -> None:
         """Ends it. Waits of other threads end with `Closed`."""
         handle, self._id = self._id, 0

@@ -1,13 +1,22 @@
-"""Services: they register with their names, and answer requests."""
+"""Services: they register with their names, and answer requests; and clients that call them by name."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
+from ctypes import byref, c_uint64, c_void_p
+from functools import partial
 from typing import Any
 
-from dividere import _logging, messaging, registry
+from google.protobuf.message import Message
+
+from dividere import _logging, _slots, messaging, registry
+from dividere._library import lib, quick
 from dividere._reactor import Watcher, _Dispatching
-from dividere.errors import AddressInUse, Error
+from dividere._types import name_of, names
+from dividere._waiting import beside, check_aside, milliseconds
+from dividere.errors import AddressInUse, Error, check
+from dividere.options import Options, pointer_of
 
 logger = _logging.messaging
 
@@ -102,4 +111,95 @@ class Service(_Dispatching):
         return f"<{self.name_} at port {getattr(self, 'port_', None)}>"
 
 
-__all__ = ["Service", "logger"]
+class ServiceClient:
+    """Calls a service by its name. It follows what is registered, and connects to every instance; calls take turns at
+    those that are connected. `registry` is a `ServiceRegistry.Client`, or the endpoint of a registry. Any thread may
+    call, any number at once.
+
+        with ServiceClient("acme.Clock", "tcp://names:5000") as clock:
+            clock.wait_for_service(timeout=10)
+            print(clock.call(TimeRequest(), timeout=5))
+    """
+
+    _id = 0
+
+    def __init__(
+        self,
+        name: str,
+        registry: registry.ServiceRegistry.Client | str | list[str],
+        *,
+        options: Options | None = None,
+    ) -> None:
+        _logging.adjust()
+        self.name = name
+        handle = c_uint64()
+        shared = _shared_of(registry)
+        check(lib.service_client_new(name.encode(), shared.handle, pointer_of(options), byref(handle)))
+        self._id = handle.value
+
+    def call(self, msg: Message, timeout: float | None = None, *, repeat: bool = False) -> Any:
+        """Asks an instance and waits for its reply, `timeout` seconds in all; another one where that one is too busy, or
+        stops. With `repeat` also where an instance went away with the request, so that it may be served more than once.
+        NotFound, at once, where nobody has the name; Busy where all are; Unreachable where the instance went away and
+        may have served it or not; else the exception for what the service answered."""
+        return messaging._made_of(*beside(self._asking(msg, timeout, repeat)))
+
+    def _asking(self, msg: Message, timeout: float | None, repeat: bool) -> partial[tuple[int, bytes, bytes]]:
+        """The call, for whichever thread makes it."""
+        name = names.get(type(msg)) or name_of(msg)
+        return partial(self._ask, name, msg.SerializeToString(), milliseconds(timeout), int(repeat))
+
+    def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> tuple[int, bytes, bytes]:
+        # Taken and given back by the thread that makes the call: nobody else has them when it is given up.
+        request, reply = _slots.single(), _slots.single()
+        try:
+            check(quick.message_set(request.messages[0], name, payload, len(payload)))
+            check(lib.service_client_call(self._id, request.messages[0], reply.messages[0], ms, may_repeat))
+            return reply.taken_message()
+        finally:
+            request.clear(0)
+            _slots.singles += (request, reply)
+
+    def wait_for_service(self, timeout: float | None = None) -> None:
+        """Waits until an instance is connected: for those who are there before the service is."""
+        check_aside(partial(lib.service_client_wait, self._id), milliseconds(timeout))
+
+    def instances(self) -> Sequence[registry.Instance]:
+        """The instances that are known now, connected or not."""
+        pointer = c_void_p()
+        check(lib.service_client_instances(self._id, byref(pointer)))
+        return registry._instances(pointer)
+
+    def close(self) -> None:
+        """Closes it. Calls under way end with `Closed`."""
+        handle, self._id = self._id, 0
+        if handle:
+            check(lib.service_client_close(handle))
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self._id == 0
+
+    def __enter__(self) -> ServiceClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        handle, self._id = self._id, 0
+        if handle and lib is not None:
+            lib.service_client_close(handle)
+
+    def __repr__(self) -> str:
+        return f"<dividere.service.ServiceClient of {self.name}{' closed' if self.closed else ''}>"
+
+
+def _shared_of(client: registry.ServiceRegistry.Client | str | list[str]) -> registry._Shared:
+    if isinstance(client, registry.ServiceRegistry.Client):
+        return client._shared
+    return registry._Shared.at(client if isinstance(client, str) else ",".join(client))
+
+
+__all__ = ["Service", "ServiceClient", "logger"]

@@ -166,6 +166,42 @@ def test_dealers_and_routes():
     run(main)
 
 
+def test_what_one_task_reads_ahead_does_not_keep_another_waiting():
+    async def main():
+        publisher, subscriber = await pair()
+        count, seen = 600, []
+
+        async def read():
+            while len(seen) < count:
+                try:
+                    seen.append(int((await subscriber.recv(timeout=LIMIT)).sensor))
+                except dividere.Closed:
+                    return
+            subscriber.close()
+
+        readers = [asyncio.ensure_future(read()) for _ in range(3)]
+        for i in range(count):
+            publisher.send(Reading(sensor=str(i)))
+            if i % 97 == 0:
+                await asyncio.sleep(0)
+        await asyncio.gather(*readers)
+        assert sorted(seen) == list(range(count))
+        # One that sleeps alone is not passed by.
+        publisher, subscriber = await pair()
+        first = asyncio.ensure_future(subscriber.recv(timeout=LIMIT))
+        await asyncio.sleep(0)
+        for i in range(count):
+            publisher.send(Reading(sensor=str(i)))
+        publisher.blocking.flush(timeout=LIMIT)
+        taken = []
+        while not first.done():
+            taken.append(int((await subscriber.recv(timeout=LIMIT)).sensor))
+            await asyncio.sleep(0)
+        assert len(taken) < 50
+
+    run(main)
+
+
 def test_a_waiting_loop_costs_nothing():
     async def main():
         _, subscriber = await pair()

@@ -1,12 +1,13 @@
 """The registry, its clients and services, as programs of 2.2.0 use them."""
 
+import asyncio
 import threading
 
 import clientMsgs_pb2 as clientMsgs
 import dividere
 import pytest
 from conftest import LIMIT
-from dividere import connection, messaging, registry, service
+from dividere import aio, connection, messaging, registry, service
 
 Msg01 = clientMsgs.Msg01
 ServiceRegistry = registry.ServiceRegistry
@@ -88,6 +89,117 @@ def test_a_service_registers_and_answers(server):
     client = ServiceRegistry.Client("localhost", server.port)
     assert client.lookupService(reverse.name_, timeout=LIMIT).server == "unavailable"
     assert not [thread for thread in threading.enumerate() if thread is reverse.tid_]
+
+
+class Slow(service.Service):
+    """Answers once it is told to."""
+
+    asked, go_on = threading.Event(), threading.Event()
+
+    def handleMsg01(self, msg):
+        self.asked.set()
+        assert self.go_on.wait(LIMIT)
+        self.send(msg)
+
+
+def test_a_service_is_called_by_its_name(server):
+    endpoint = f"tcp://127.0.0.1:{server.port}"
+    client = service.ServiceClient(f"{__name__}.Reverse", endpoint)
+    with pytest.raises(dividere.NotFound):
+        client.call(Msg01(field1="abc"), timeout=LIMIT)
+    with pytest.raises(dividere.TimedOut):
+        client.wait_for_service(timeout=0.02)
+    with Reverse() as reverse:
+        client.wait_for_service(timeout=LIMIT)
+        (instance,) = client.instances()
+        assert (instance.name, instance.port) == (reverse.name_, reverse.port_)
+        assert client.call(Msg01(field1="abc"), timeout=LIMIT).field1 == "cba"
+        with pytest.raises(dividere.RemoteError, match="nothing to turn around"):
+            client.call(Msg01(), timeout=LIMIT)
+        answers = []
+        calls = [
+            threading.Thread(
+                target=lambda text=text: answers.append(client.call(Msg01(field1=text), timeout=LIMIT).field1)
+            )
+            for text in ("ab", "cd", "ef")
+        ]
+        for call in calls:
+            call.start()
+        for call in calls:
+            call.join(LIMIT)
+        assert sorted(answers) == ["ba", "dc", "fe"]
+    with service.ServiceClient(
+        f"{__name__}.Reverse", ServiceRegistry.Client("localhost", server.port)
+    ) as other:
+        assert "Reverse" in repr(other) and not other.closed
+    assert other.closed
+    with pytest.raises(dividere.Closed):
+        other.call(Msg01(field1="late"), timeout=LIMIT)
+    client.close()
+    client.close()
+
+
+def test_closing_a_service_client_ends_its_calls(server):
+    Slow.asked.clear(), Slow.go_on.clear()
+    with Slow() as slow, service.ServiceClient(slow.name_, f"tcp://127.0.0.1:{server.port}") as client:
+        client.wait_for_service(timeout=LIMIT)
+        ended = []
+
+        def call():
+            with pytest.raises(dividere.Closed):
+                client.call(Msg01(field1="a"), timeout=LIMIT)
+            ended.append(True)
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        assert Slow.asked.wait(LIMIT)
+        client.close()
+        caller.join(LIMIT)
+        Slow.go_on.set()
+        assert ended
+
+
+def test_services_and_watches_in_an_event_loop(server):
+    async def main():
+        registry_client = ServiceRegistry.Client("127.0.0.1", server.port)
+        watch = aio.asynchronous(registry_client.watch(Slow.__module__, is_prefix=True, timeout=LIMIT))
+        assert (await watch.recv(timeout=LIMIT))[0] == registry.WatchKind.COMPLETE
+        with pytest.raises(dividere.TimedOut):
+            await watch.recv(timeout=0.01)
+        coming = asyncio.ensure_future(watch.recv(timeout=LIMIT))
+        slow = await asyncio.get_running_loop().run_in_executor(None, Slow)
+        client = aio.ServiceClient(slow.name_, registry_client)
+        kind, instance = await coming
+        assert (kind, instance.port) == (registry.WatchKind.PUT, slow.port_)
+        await client.wait_for_service(timeout=LIMIT)
+        assert [one.port for one in client.instances()] == [slow.port_]
+        call = asyncio.ensure_future(client.call(Msg01(field1="a"), timeout=LIMIT))
+        given_up = asyncio.ensure_future(client.call(Msg01(field1="b"), timeout=LIMIT))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+        Slow.go_on.set()
+        assert (await call).field1 == "a"
+        seen = []
+
+        async def follow():
+            async for kind, instance in watch:
+                seen.append((kind, instance.port))
+                watch.close()
+
+        following = asyncio.ensure_future(follow())
+        slow.stop()
+        await asyncio.wait_for(following, LIMIT)
+        assert seen == [(registry.WatchKind.DELETE, slow.port_)]
+        slow.tid_.join(LIMIT)
+        async with client:
+            pass
+        with pytest.raises(dividere.Closed):
+            await client.call(Msg01(), timeout=LIMIT)
+
+    Slow.asked.clear(), Slow.go_on.clear()
+    asyncio.run(asyncio.wait_for(main(), 3 * LIMIT))
 
 
 OLD = """

@@ -35,6 +35,10 @@ WAITS = {
     "subscribers": "s = messaging.Publisher('tcp://127.0.0.1:*'); wait = s.wait_for_subscribers",
     "connected": "s = messaging.Subscriber('tcp://127.0.0.1:1'); wait = s.wait_connected",
     "event": "s = messaging.Dealer('inproc://none'); wait = s.recv_event",
+    "service": "from dividere import service; s = service.ServiceClient('acme.None', 'tcp://127.0.0.1:1')\n"
+    "wait = lambda: s.call(Msg01())",
+    "service_is_there": "from dividere import service; s = service.ServiceClient('acme.None', 'tcp://127.0.0.1:1')\n"
+    "wait = s.wait_for_service",
     "poll": "s = connection.Subscriber('tcp://127.0.0.1:1'); wait = lambda: list(connection.poll(s))",
 }
 
