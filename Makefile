@@ -35,7 +35,7 @@ sanitize: ## run the tests under AddressSanitizer, ThreadSanitizer and valgrind
 fuzz: ## feed hostile bytes to the decoder and to every role, for a bounded time
 	@scripts/fuzz.sh
 
-bench: ## compare with raw libzmq and with cppzmq + protobuf
+bench: ## compare with raw libzmq, cppzmq + protobuf, pyzmq and dividere 2.2.0
 	@JOBS=$(JOBS) scripts/bench.sh
 
 lint: ## check formatting and lints, warnings being errors

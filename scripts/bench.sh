@@ -1,5 +1,7 @@
 #!/bin/sh
-# Builds the benchmark programs in release mode and runs them in turns: scripts/bench.sh [arguments of benches/run.py].
+# Builds the benchmark programs in release mode and runs them in turns: scripts/bench.sh [arguments of benches/run.py];
+# then those of Python, from a wheel around the same library, with arguments of theirs in PYTHON_BENCH ("--rounds 3"; "no"
+# leaves them out), whose results go to build/bench/python.json, too.
 # Needs a quiet machine, or many runs: only ratios of alternating runs are compared.
 set -eu
 cd "$(dirname "$0")/.."
@@ -15,4 +17,11 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDIVIDERE_BUILD_BENCHMARKS=ON
   -DDIVIDERE_BENCH_ZMQ="$PWD/$zmq" -DDIVIDERE_BENCH_SODIUM="$PWD/$sodium" \
   -DDIVIDERE_BENCH_ZMQ_INCLUDE="$PWD/$include" >"$build/configure.log"
 cmake --build "$build" -j "$jobs" >"$build/make.log" 2>&1 || { tail -n 40 "$build/make.log"; exit 1; }
-exec python3 benches/run.py --build "$build" --target "$target/release" "$@"
+python3 benches/run.py --build "$build" --target "$target/release" "$@"
+
+[ "${PYTHON_BENCH:-}" != no ] || exit 0
+old=$(tests/interop/setup.sh)
+bindings/python/build-wheel.sh >"$build/wheel.log" 2>&1 || { tail -n 40 "$build/wheel.log"; exit 1; }
+# shellcheck disable=SC2086 # several arguments
+exec python3 benches/python/run.py --ours build/python/venv-wheel/bin/python --old "$old" \
+  --json "$build/python.json" ${PYTHON_BENCH:-}

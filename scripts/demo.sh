@@ -13,5 +13,11 @@ if ! BUILD=$build scripts/build.sh -DDIVIDERE_BUILD_EXAMPLES=ON >"$log" 2>&1; th
     tail -n 40 "$log" >&2
     exit 1
 fi
+# The operator's view is in Python, from the wheel around the library that was just built.
+if DIVIDERE_LIBRARY=$PWD/$build/lib/libdividere.so bindings/python/build-wheel.sh >>"$log" 2>&1; then
+    export TELEMETRY_PYTHON=$PWD/build/python/venv-wheel/bin/python
+else
+    echo "The Python package could not be installed (see $log): the operator's view is the one in C++."
+fi
 echo
 exec examples/telemetry/run.sh "$build/examples/telemetry" "${1:-200}"

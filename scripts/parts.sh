@@ -216,6 +216,8 @@ test_matrix() {
     run_part 'matrix' 420 tests/matrix/run.py --build "$test_build" --python22 "$python" \
         --python build/python/venv-wheel/bin/python \
         --examples "${CARGO_TARGET_DIR:-target}/debug/examples" --strict
+    run_part 'demo' 240 env TELEMETRY_PYTHON="$root/build/python/venv-wheel/bin/python" \
+        examples/telemetry/run.sh "$test_build/examples/telemetry" 40
 }
 
 summary() {

@@ -6,7 +6,11 @@
 # anything does, or anything is lost.
 #
 #   run.sh PROGRAMS_FOLDER [READINGS]
+#
+# TELEMETRY_PYTHON names a Python that has the package dividere: the operator's view is
+# in Python then, and in C++ otherwise.
 set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 programs=$1
 readings=${2:-200}
 interval_ms=${TELEMETRY_INTERVAL_MS:-200}
@@ -22,6 +26,18 @@ trap cleanup EXIT
 
 feed=ipc://$work/readings
 
+# Which part is in which language; what asks for the table.
+languages='registry, publisher, aggregator: C++; subscriber: C'
+if [ -n "${TELEMETRY_PYTHON:-}" ]; then
+    protoc --proto_path="$here" --python_out="$work" telemetry.proto
+    export PYTHONPATH=$work
+    view=("$TELEMETRY_PYTHON" "$here/operators_view.py")
+    languages+="; operator's view: Python"
+else
+    view=("$programs/telemetry_summary")
+    languages+="; operator's view: C++"
+fi
+
 mkfifo "$work/registry"
 "$programs/telemetry_registry" >"$work/registry" &
 registry=$!
@@ -31,6 +47,8 @@ read -r names <"$work/registry" || { echo "telemetry: the registry did not start
 aggregator=$!
 "$programs/telemetry_aggregator" "$feed" "$names" >"$work/victim" &
 victim=$!
+# No word of bash's about its end.
+disown "$victim"
 "$programs/telemetry_subscriber" "$feed" >"$work/subscriber" &
 subscriber=$!
 # Connecting before the publisher is there is fine: it is tried until it is.
@@ -39,17 +57,18 @@ publisher=$!
 running=("$registry" "$aggregator" "$victim" "$subscriber" "$publisher")
 
 echo "The service telemetry.aggregator has two instances, known to the registry at $names."
+echo "Languages: $languages."
 echo "Readings of this machine every $interval_ms ms; the summary of $readings of them:"
 echo
-timeout 150 "$programs/telemetry_summary" "$names" "$readings" >"$work/summary" &
-summary=$!
 # When half of the readings are there, one instance is gone without a word.
-timeout 150 "$programs/telemetry_summary" "$names" "$((readings / 2))" >/dev/null
-kill -KILL "$victim"
-wait "$victim" 2>/dev/null || true
+half() {
+    timeout 150 "$programs/telemetry_summary" "$names" "$((readings / 2))" >/dev/null && kill -KILL "$victim"
+}
+half &
+half=$!
+timeout 150 "${view[@]}" "$names" "$readings"
+wait "$half"
 running=("$registry" "$aggregator" "$subscriber" "$publisher")
-wait "$summary"
-cat "$work/summary"
 echo
 echo "One instance was killed on the way (kill -9); whoever asked did not notice."
 
