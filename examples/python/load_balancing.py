@@ -1,4 +1,5 @@
-"""Load balancing: a broker hands jobs to workers, which come and go; one dies on the way, and the client never notices."""
+"""Load balancing: a broker hands jobs to workers, which come and go; one dies on the way, and the client never
+notices."""
 
 import time
 

@@ -1,5 +1,5 @@
-"""A reactor: one task that measures, listens and answers, in an event loop of asyncio. Its handlers run on one thread, so
-what they share needs no lock. (`dividere.messaging.MtMsgReactor` is the same with a thread of its own.)"""
+"""A reactor: one task that measures, listens and answers, in an event loop of asyncio. Its handlers run on one thread,
+so what they share needs no lock. (`dividere.messaging.MtMsgReactor` is the same with a thread of its own.)"""
 
 import asyncio
 

@@ -1,6 +1,6 @@
 """The operator's view: finds the service "telemetry.aggregator" by its name, asks it for what it knows, again and again
-until it has received so many readings, and shows the table as it is; anew in its place on a terminal, elsewhere the last
-one. Which instance answers, and whether another one had to be asked, it does not know.
+until it has received so many readings, and shows the table as it is: on a terminal anew in its place, elsewhere the
+last one. Which instance answers, and whether another one had to be asked, it does not know.
 
     operators_view.py REGISTRY_ENDPOINT READINGS
 """

@@ -120,7 +120,7 @@ class _Wait:
 
 
 class _Helper:
-    """A thread that makes calls for others, one at a time, and then waits for the next one. It keeps no process alive."""
+    """Makes calls for others on a thread, one at a time, and then waits for the next one. It keeps no process alive."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()

@@ -402,8 +402,8 @@ class Watch(_Receiving):
 
 
 class ServiceClient:
-    """Calls a service by its name; see `dividere.service.ServiceClient`. Each call that is under way has a thread of its
-    own: the library waits for changes of the instances as well as for the reply."""
+    """Calls a service by its name; see `dividere.service.ServiceClient`. Each call that is under way has a thread of
+    its own: the library waits for changes of the instances as well as for the reply."""
 
     def __init__(
         self,

@@ -138,8 +138,8 @@ class ServiceClient:
         self._id = handle.value
 
     def call(self, msg: Message, timeout: float | None = None, *, repeat: bool = False) -> Any:
-        """Asks an instance and waits for its reply, `timeout` seconds in all; another one where that one is too busy, or
-        stops. With `repeat` also where an instance went away with the request, so that it may be served more than once.
+        """Asks an instance and waits for its reply, `timeout` seconds in all; another one where that one is too busy,
+        or stops. With `repeat` also where an instance went away with the request: it may be served more than once.
         NotFound, at once, where nobody has the name; Busy where all are; Unreachable where the instance went away and
         may have served it or not; else the exception for what the service answered."""
         return messaging._made_of(*beside(self._asking(msg, timeout, repeat)))
