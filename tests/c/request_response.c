@@ -245,7 +245,10 @@ static void a_proxy_passes_requests_on(void) {
     check_holds(in, "acme.Ask", "x");
     CHECK_OK(dividere_subscriber_recv(watcher, in, LONG_MS));
     check_holds(in, "acme.Answer", "y");
-    CHECK_OK(dividere_proxy_statistics(proxy, DIVIDERE_PROXY_SIDE_FRONT, &statistics));
+    /* What a proxy sends is counted when libzmq has it: its receiver may be ahead of that. */
+    do {
+        CHECK_OK(dividere_proxy_statistics(proxy, DIVIDERE_PROXY_SIDE_FRONT, &statistics));
+    } while (statistics.messages_out == 0);
     CHECK(statistics.messages_in == 1 && statistics.messages_out == 1);
     CHECK_OK(dividere_proxy_event_recv(proxy, DIVIDERE_PROXY_SIDE_FRONT, &event, LONG_MS));
     CHECK(event.kind == DIVIDERE_EVENT_LISTENING);
