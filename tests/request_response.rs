@@ -157,3 +157,140 @@ fn dealers_exchange_messages_and_ask_a_response() {
     dealer.recv(&mut message, soon()).unwrap();
     assert_eq!((message.payload(), message.can_reply()), (&b"4"[..], false));
 }
+
+/// Somebody who takes requests and never answers.
+fn silent() -> Dealer {
+    Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap()
+}
+
+/// Well beyond what any answer takes.
+const LONG_MS: i64 = 120_000;
+
+#[test]
+fn a_request_that_may_be_repeated_moves_on_when_the_one_it_asked_is_lost() {
+    let (silent, response) = (silent(), Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap());
+    let both = format!(
+        "{},{}",
+        silent.last_endpoint().unwrap().replace("tcp", ">tcp"),
+        response.last_endpoint().unwrap()
+    );
+    let request = Request::new(&both, &Options::new()).unwrap();
+    request.wait_connected(0, soon()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| echo(&response));
+        let asked = Instant::now();
+        // Several at once: one of them receives for all. They take turns at the two.
+        let callers: Vec<_> = (0..6u8)
+            .map(|caller| {
+                let request = &request;
+                scope.spawn(move || {
+                    let mut reply = Message::new();
+                    let asked = request.call(&mut typed("acme.Question", &[caller]), &mut reply, LONG_MS, 1);
+                    asked.map(|()| assert_eq!(reply.payload(), [caller]))
+                })
+            })
+            .collect();
+        let mut message = Message::new();
+        for _ in 0..3 {
+            silent.recv_bytes(&mut message, soon()).unwrap();
+        }
+        silent.close().unwrap();
+        let outcomes: Vec<_> = callers.into_iter().map(|caller| caller.join()).collect();
+        let took = asked.elapsed();
+        response.close().unwrap();
+        outcomes.into_iter().for_each(|outcome| outcome.unwrap().unwrap());
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    });
+}
+
+#[test]
+fn a_request_that_may_not_be_repeated_is_sent_once() {
+    let (silent, response) = (silent(), Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap());
+    let both = format!(
+        "{},{}",
+        silent.last_endpoint().unwrap().replace("tcp", ">tcp"),
+        response.last_endpoint().unwrap()
+    );
+    let request = Request::new(&both, &Options::new()).unwrap();
+    request.wait_connected(0, soon()).unwrap();
+    std::thread::scope(|scope| {
+        let asked = Instant::now();
+        let call = scope.spawn(|| {
+            let mut reply = Message::new();
+            request.call(&mut typed("acme.Question", b"once"), &mut reply, 1500, 0)
+        });
+        silent.recv_bytes(&mut Message::new(), soon()).unwrap();
+        silent.close().unwrap();
+        assert_eq!(call.join().unwrap().unwrap_err().status(), Status::Timeout);
+        assert!(asked.elapsed() >= Duration::from_millis(1499));
+        let mut message = Message::new();
+        let other = response.recv_bytes(&mut message, Deadline::from_ms(100));
+        assert_eq!(other.unwrap_err().status(), Status::Timeout);
+    });
+}
+
+#[test]
+fn a_reply_that_came_before_the_end_of_its_server_is_taken() {
+    for _ in 0..30 {
+        let first = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+        let second = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+        let both = format!("{},{}", first.last_endpoint().unwrap(), second.last_endpoint().unwrap());
+        let request = Request::new(&both, &Options::new()).unwrap();
+        request.wait_connected(0, soon()).unwrap();
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| {
+                let mut reply = Message::new();
+                request.call(&mut typed("acme.Question", b"?"), &mut reply, 20_000, 5)?;
+                Ok::<_, dividere::Error>(reply.payload().to_vec())
+            });
+            let mut message = Message::new();
+            first.recv(&mut message, soon()).unwrap();
+            first.send(&mut typed("acme.Reply", b"first")).unwrap();
+            first.close().unwrap();
+            assert_eq!(call.join().unwrap().unwrap(), b"first");
+        });
+        let another = second.recv_bytes(&mut Message::new(), Deadline::Now);
+        assert_eq!(another.unwrap_err().status(), Status::WouldBlock);
+    }
+}
+
+/// Moving on at once does not give up earlier: who comes back within the time of all attempts is waited for.
+#[test]
+fn what_an_attempt_leaves_of_its_time_is_waited_for_a_connection() {
+    const ATTEMPT: Duration = Duration::from_secs(4);
+    let silent = silent();
+    let at = silent.last_endpoint().unwrap();
+    let request = Request::new(&at.replace("tcp", ">tcp"), &Options::new()).unwrap();
+    request.wait_connected(0, soon()).unwrap();
+    std::thread::scope(|scope| {
+        let asked = Instant::now();
+        let call = scope.spawn(|| {
+            let mut reply = Message::new();
+            let mut question = typed("acme.Question", b"again");
+            request.call(&mut question, &mut reply, ATTEMPT.as_millis() as i64, 1)
+        });
+        silent.recv_bytes(&mut Message::new(), soon()).unwrap();
+        silent.close().unwrap();
+        // The time of one attempt alone is over.
+        std::thread::sleep((ATTEMPT + Duration::from_millis(500)).saturating_sub(asked.elapsed()));
+        let response = Response::new(&format!("@{at}"), &Options::new()).unwrap();
+        let mut message = Message::new();
+        response.recv(&mut message, soon()).unwrap();
+        response.send(&mut typed("acme.Reply", b"at last")).unwrap();
+        call.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn looking_whether_it_is_connected_does_not_wait() {
+    let silent = silent();
+    let at = silent.last_endpoint().unwrap().replace("tcp", ">tcp");
+    silent.close().unwrap();
+    let request = Request::new(&at, &Options::new()).unwrap();
+    for peers in [0, 1] {
+        let look = request.wait_connected(peers, Deadline::Now).unwrap_err();
+        assert_eq!(look.status(), Status::WouldBlock, "{look}");
+        let waited = request.wait_connected(peers, Deadline::from_ms(1)).unwrap_err();
+        assert_eq!(waited.status(), Status::Timeout, "{waited}");
+    }
+}

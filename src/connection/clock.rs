@@ -57,6 +57,16 @@ impl Deadline {
         }
     }
 
+    /// That much later.
+    pub fn later_by_ms(self, ms: i64) -> Deadline {
+        match self {
+            Deadline::At(at) => at
+                .checked_add(Duration::from_millis(ms.max(0) as u64))
+                .map_or(Deadline::Never, Deadline::At),
+            other => other,
+        }
+    }
+
     /// The earlier of two.
     pub fn min(self, other: Deadline) -> Deadline {
         match (self, other) {

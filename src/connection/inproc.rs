@@ -129,7 +129,10 @@ impl InprocNames {
             names.remove(address);
         }
         drop(names);
-        drop(kept);
+        for other in kept {
+            // Who waits for a reply may ask another one.
+            other.wake_readers();
+        }
         unbound
     }
 

@@ -127,6 +127,7 @@ pub(crate) struct Peers {
     changed: Condvar,
     count: AtomicUsize,
     arrivals: AtomicU64,
+    losses: AtomicU64,
     also_tell: OnceLock<Arc<Signal>>,
     also_ring: OnceLock<Arc<EventFd>>,
 }
@@ -142,15 +143,24 @@ impl Peers {
         self.arrivals.load(Ordering::Acquire)
     }
 
+    /// How often a peer was lost.
+    #[inline]
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Ordering::Acquire)
+    }
+
     fn update<T>(&self, f: impl FnOnce(&mut Table) -> T) -> T {
         let mut table = lock(&self.table);
         let result = f(&mut table);
         let up = table.links.values().filter(|link| link.up).count();
         let accepted: u32 = table.accepted.values().sum();
         let count = up + accepted as usize + table.inproc_peers;
-        if count > self.count.swap(count, Ordering::AcqRel) {
-            self.arrivals.fetch_add(1, Ordering::AcqRel);
-        }
+        let before = self.count.swap(count, Ordering::AcqRel);
+        match count.cmp(&before) {
+            std::cmp::Ordering::Greater => self.arrivals.fetch_add(1, Ordering::AcqRel),
+            std::cmp::Ordering::Less => self.losses.fetch_add(1, Ordering::AcqRel),
+            std::cmp::Ordering::Equal => 0,
+        };
         drop(table);
         self.changed.notify_all();
         if let Some(signal) = self.also_tell.get() {

@@ -522,6 +522,10 @@ impl Entry {
                     if linked.is_none() {
                         socket.peers.accepted(&raw.local, &raw.remote, false);
                     }
+                    // Who waits for a reply may ask another one.
+                    if socket.kind() == Kind::Request {
+                        socket.wake_readers();
+                    }
                     told = Some(new_event(EventKind::Disconnected));
                 } else if take_one(&mut self.handshaking, &pair) {
                     // libzmq found the peer's role, or another property, wrong, and says nothing of it.

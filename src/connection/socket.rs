@@ -4,6 +4,8 @@ mod receiving;
 mod sending;
 mod waiting;
 
+pub(crate) use receiving::Received;
+
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};

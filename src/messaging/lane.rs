@@ -8,12 +8,14 @@ use crate::connection::clock::{Deadline, Patience};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::process::lock;
-use crate::connection::socket::Socket;
+use crate::connection::socket::{Received, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::terms::{self, Terms};
 
 pub(crate) struct Lane {
     pub socket: Arc<Socket>,
+    /// There is one peer at most, which is connected to.
+    connects: bool,
     inbox: Mutex<Inbox>,
     arrived: Condvar,
 }
@@ -29,6 +31,8 @@ struct Inbox {
     waiting: HashSet<u64>,
     replies: HashMap<u64, Frame>,
     end: End,
+    /// Everything that peers had sent who were lost until this number of losses was received.
+    drained: u64,
     /// Readable while there are replies, once a descriptor was handed out.
     shown: Option<EventFd>,
 }
@@ -44,9 +48,10 @@ enum End {
 }
 
 impl Lane {
-    pub fn new(socket: Arc<Socket>) -> Lane {
+    pub fn new(socket: Arc<Socket>, connects: bool) -> Lane {
         Lane {
             socket,
+            connects,
             inbox: Mutex::default(),
             arrived: Condvar::new(),
         }
@@ -55,6 +60,11 @@ impl Lane {
     /// A peer is there now.
     pub fn is_up(&self) -> bool {
         self.socket.peers.count() > 0
+    }
+
+    /// Taken before a request is sent, for `recv`. None where a loss says nothing about a request: there are several peers.
+    pub fn losses(&self) -> Option<u64> {
+        self.connects.then(|| self.socket.peers.losses())
     }
 
     /// Sends `[number and terms]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
@@ -111,8 +121,9 @@ impl Lane {
         }
     }
 
-    /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`.
-    pub fn recv(&self, number: u64, deadline: Deadline) -> Result<Frame> {
+    /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`. UNREACHABLE as soon as the peer
+    /// was lost after `losses`, where given: then no reply comes any more.
+    pub fn recv(&self, number: u64, losses: Option<u64>, deadline: Deadline) -> Result<Frame> {
         let mut inbox = lock(&self.inbox);
         let mut patience = Patience::new(deadline);
         loop {
@@ -122,6 +133,9 @@ impl Lane {
                 return Ok(reply);
             }
             if inbox.end == End::Ended {
+                return Err(lost());
+            }
+            if losses.is_some_and(|losses| inbox.drained > losses) {
                 return Err(lost());
             }
             if inbox.received_by_one || inbox.end == End::Ending {
@@ -144,17 +158,28 @@ impl Lane {
             }
             inbox.received_by_one = true;
             let mut frames = std::mem::take(&mut inbox.frames);
+            let seen = inbox.drained;
             drop(inbox);
-            let received = self.receive(&mut frames, deadline);
+            let received = self.socket.recv_until_loss(&mut frames, deadline, seen);
+            let reply = match received {
+                Ok(Received::Message) => unpack(&mut frames),
+                _ => None,
+            };
             inbox = lock(&self.inbox);
             inbox.frames = frames;
             inbox.received_by_one = false;
+            if let Ok(Received::Loss(losses)) = received {
+                inbox.drained = losses;
+            }
             self.wake_sleepers(&inbox);
             if inbox.end != End::Open && received.as_ref().is_err_and(|e| e.status() == Status::State) {
                 // By `end`, which takes in the rest.
                 continue;
             }
-            match received? {
+            if let Received::Loss(_) = received? {
+                continue;
+            }
+            match reply {
                 Some((of, reply)) if of == number => {
                     inbox.waiting.remove(&number);
                     return Ok(reply);
@@ -173,7 +198,7 @@ impl Lane {
 
     /// Waits until the reply to `number` is there, without taking it.
     pub fn wait(&self, number: u64, deadline: Deadline) -> Result<()> {
-        let reply = self.recv(number, deadline)?;
+        let reply = self.recv(number, None, deadline)?;
         let mut inbox = lock(&self.inbox);
         inbox.waiting.insert(number);
         inbox.replies.insert(number, reply);
@@ -226,14 +251,9 @@ impl Lane {
             self.arrived.notify_all();
         }
     }
-
-    /// One reply, or none where it was malformed: `[number and terms]['']['body']`.
-    fn receive(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<Option<(u64, Frame)>> {
-        self.socket.recv(frames, deadline)?;
-        Ok(unpack(frames))
-    }
 }
 
+/// One reply, or none where it was malformed: `[number and terms]['']['body']`.
 fn unpack(frames: &mut Vec<Frame>) -> Option<(u64, Frame)> {
     let number = frames.first().and_then(|frame| terms::number_in(frame.bytes()));
     match (number, frames.len()) {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::connection::clock::Deadline;
-use crate::connection::endpoint::{DefaultSide, Endpoint};
+use crate::connection::endpoint::{DefaultSide, Endpoint, Side};
 use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
 use crate::connection::linux::{Epoll, EventFd};
@@ -89,7 +89,8 @@ impl Request {
             if let Some(ring) = ring {
                 socket.peers.ring(ring);
             }
-            request.lanes.push(Lane::new(Arc::clone(&socket)));
+            let connects = matches!(endpoint.bind_or_connect(DefaultSide::Connect)?, Side::Connect);
+            request.lanes.push(Lane::new(Arc::clone(&socket), connects));
             socket.attach(&[endpoint], DefaultSide::Connect)?;
         }
         Ok(request)
@@ -105,7 +106,7 @@ impl Request {
     /// Sends `request` to the next endpoint and waits for its reply for `timeout` ms; where none comes, sends again to
     /// the next endpoint, `retries` times. So it takes at most (retries + 1) timeouts. A request may therefore be
     /// served more than once: with retries only what may be repeated. The answer UNREACHABLE, of a broker whose worker
-    /// died, is tried again, too. A broker on the way is told both: that it may hand
+    /// died, is tried again, too, and at once what was lost with its connection. A broker on the way is told both: that it may hand
     /// the request to another worker where the first one dies, and how long somebody waits for the reply.
     ///
     /// TIMEOUT where nobody answered. Where the other side answered with an error: its status (REMOTE where a handler
@@ -114,24 +115,27 @@ impl Request {
         self.check()?;
         request.require_content()?;
         let mut attempt = 0;
+        // What an attempt leaves of its time is the next one's: to wait for a connection, not for the reply.
+        let mut deadline = Deadline::from_ms(timeout_ms);
         loop {
             let mut body = request.frame_mut().share()?;
             let terms = Terms::new(retries > 0, timeout_ms);
-            match self.attempt(terms, &mut body, Deadline::from_ms(timeout_ms)) {
+            let moves_on = attempt < retries;
+            let patience = if attempt > 0 { timeout_ms } else { -1 };
+            match self.attempt(terms, &mut body, deadline, patience, moves_on) {
                 Ok(frame) => {
                     reply.received(frame, None);
                     let answered = self.look_at_reply(reply);
                     // A broker lost it with its worker, and it may be repeated.
                     let again = matches!(&answered, Err(e) if e.status() == Status::Unreachable);
-                    if again && attempt < retries {
-                        attempt += 1;
-                        continue;
+                    if !(again && moves_on) {
+                        request.clear();
+                        return answered;
                     }
-                    request.clear();
-                    return answered;
                 }
+                Err(e) if e.status() == Status::Unreachable && moves_on => {}
                 Err(e) if e.status() == Status::Timeout || e.status() == Status::WouldBlock => {
-                    if attempt >= retries {
+                    if !moves_on {
                         return Err(Error::new(
                             Status::Timeout,
                             format!(
@@ -141,10 +145,11 @@ impl Request {
                             ),
                         ));
                     }
-                    attempt += 1;
                 }
                 Err(error) => return Err(error),
             }
+            attempt += 1;
+            deadline = deadline.later_by_ms(timeout_ms);
         }
     }
 
@@ -174,7 +179,7 @@ impl Request {
         self.check()?;
         request.require_content()?;
         match self.begin(Terms::new(may_repeat, reply_timeout_ms), request.frame_mut(), deadline) {
-            Ok((_, number)) => {
+            Ok((_, number, _)) => {
                 request.clear();
                 Ok(number)
             }
@@ -196,7 +201,7 @@ impl Request {
     pub(crate) fn finish(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<Result<()>> {
         self.check()?;
         let lane = self.lane_of(call)?;
-        match lane.recv(call, deadline) {
+        match lane.recv(call, None, deadline) {
             Ok(frame) => {
                 reply.received(frame, None);
                 Ok(self.look_at_reply(reply))
@@ -219,7 +224,7 @@ impl Request {
     /// As `start_call`, with what is to be sent; it is empty afterwards, on success only. Any error says that it was not
     /// sent.
     pub(crate) fn start(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<u64> {
-        self.begin(terms, body, deadline).map(|(_, number)| number)
+        self.begin(terms, body, deadline).map(|(_, number, _)| number)
     }
 
     /// An endpoint is connected.
@@ -256,21 +261,35 @@ impl Request {
         }
     }
 
-    fn attempt(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<Frame> {
-        let (at, number) = self.begin(terms, body, deadline)?;
-        let reply = self.lanes[at].recv(number, deadline);
+    /// Sends and waits for the reply before `deadline`, and for that `patience_ms` at most, unless negative; with `moves_on`
+    /// not after the peer was lost.
+    fn attempt(
+        &self,
+        terms: Terms,
+        body: &mut Frame,
+        deadline: Deadline,
+        patience_ms: i64,
+        moves_on: bool,
+    ) -> Result<Frame> {
+        let (at, number, losses) = self.begin(terms, body, deadline)?;
+        let own = match deadline {
+            Deadline::At(_) if patience_ms >= 0 => Deadline::from_ms(patience_ms).min(deadline),
+            other => other,
+        };
+        let reply = self.lanes[at].recv(number, losses.filter(|_| moves_on), own);
         if reply.is_err() {
             self.lanes[at].forget(number);
         }
         reply
     }
 
-    /// Sends to the next lane that is up, waiting for one.
-    fn begin(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64)> {
+    /// Sends to the next lane that is up, waiting for one. Returns which, the number, and the losses before.
+    fn begin(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64, Option<u64>)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let at = self.lane_that_is_up(deadline)?;
+        let losses = self.lanes[at].losses();
         self.lanes[at].send(number, terms, body, deadline)?;
-        Ok((at, number))
+        Ok((at, number, losses))
     }
 
     fn lane_that_is_up(&self, deadline: Deadline) -> Result<usize> {
@@ -359,7 +378,7 @@ impl Channel for Request {
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check()?;
         let (at, number) = self.sent()?;
-        let reply = self.lanes[at].recv(number, deadline);
+        let reply = self.lanes[at].recv(number, None, deadline);
         match &reply {
             Err(e) if matches!(e.status(), Status::WouldBlock | Status::Cancelled) => {}
             _ => {
@@ -402,7 +421,7 @@ impl Channel for Request {
             Deadline::from_ms(self.send_timeout_ms),
         );
         *lock(&self.outstanding) = match &sent {
-            Ok((at, number)) => Outstanding::Sent(*at, *number),
+            Ok((at, number, _)) => Outstanding::Sent(*at, *number),
             Err(_) => Outstanding::Nothing,
         };
         sent?;
@@ -458,7 +477,10 @@ impl Channel for Request {
                 return Err(refused);
             }
             if !self.connected.wait(before, deadline) {
-                return Err(Error::new(Status::Timeout, "not connected in the time given"));
+                return Err(match deadline {
+                    Deadline::Now => Error::new(Status::WouldBlock, "not connected yet"),
+                    _ => Error::new(Status::Timeout, "not connected in the time given"),
+                });
             }
         }
     }

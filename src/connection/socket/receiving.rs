@@ -9,6 +9,13 @@ use crate::connection::socket::waiting::For;
 use crate::connection::socket::{would_block, Entered, Socket, MOST_FRAMES};
 use crate::error::{Error, Result, Status};
 
+/// What ended a `recv_until_loss`.
+pub(crate) enum Received {
+    Message,
+    /// The number of losses so far.
+    Loss(u64),
+}
+
 impl Socket {
     /// Marks the socket as read by a reactor. STATE where it has a reader already; also for those who sleep in a receive.
     pub(crate) fn reserve(&self) -> Result<()> {
@@ -38,6 +45,22 @@ impl Socket {
     pub(crate) fn recv(&self, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<()> {
         self.retry(For::Reading, deadline, &mut |entered: &mut Entered<'_>| {
             Ok(entered.try_recv(frames)?.then_some(()))
+        })
+    }
+
+    /// As `recv`; but tells, in place of waiting on, when peers were lost beyond the `seen` number of losses. Then
+    /// everything that came from them was received before.
+    pub(crate) fn recv_until_loss(&self, frames: &mut Vec<Frame>, deadline: Deadline, seen: u64) -> Result<Received> {
+        self.retry(For::Reading, deadline, &mut |entered: &mut Entered<'_>| {
+            // Before the attempt, which takes in what came from them.
+            let losses = self.peers.losses();
+            match entered.try_recv(frames) {
+                Ok(whole) => Ok(whole.then_some(Received::Message)),
+                Err(error) if losses != seen && error.status() == Status::WouldBlock => {
+                    Ok(Some(Received::Loss(losses)))
+                }
+                Err(error) => Err(error),
+            }
         })
     }
 

@@ -145,7 +145,7 @@ impl Socket {
     }
 
     /// Wakes those who sleep to receive, so that they look again whether they may.
-    pub(super) fn wake_readers(&self) {
+    pub(crate) fn wake_readers(&self) {
         if let Ok(mut entered) = self.enter() {
             if entered.state.readers.count > 0 && !entered.state.readers.rung {
                 entered.ring(For::Reading);
