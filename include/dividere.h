@@ -2484,7 +2484,8 @@ dividere_status_t dividere_service_client_close(struct dividere_service_client_t
  * once. Several threads may call at once. `message` is empty afterwards, on success only; the two messages are different
  * objects.
  *
- * NOT_FOUND, at once, where nobody has that name; BUSY where all are too busy; UNREACHABLE where the instance went away
+ * NOT_FOUND, at once, where nobody has that name; PERMISSION or HANDSHAKE where no instance lets us in; BUSY where all
+ * are too busy; UNREACHABLE where the instance went away
  * and may have served it or not; TIMEOUT where no reply came in time; else the status that the service answered with.
  */
 dividere_status_t dividere_service_client_call(struct dividere_service_client_t client,
@@ -2494,7 +2495,8 @@ dividere_status_t dividere_service_client_call(struct dividere_service_client_t 
                                                int32_t may_repeat);
 
 /**
- * Waits until an instance is connected: for those who are there before the service is.
+ * Waits until an instance is connected: for those who are there before the service is. PERMISSION or HANDSHAKE at once
+ * where all that are there refuse us.
  */
 dividere_status_t dividere_service_client_wait(struct dividere_service_client_t client,
                                                int64_t timeout_ms);

@@ -34,6 +34,9 @@ pub use registry::server::RegistryServer;
 pub use registry::watch::{Selection, Watch, WatchEvent, WatchEventKind};
 pub use service::{Service, ServiceClient, ServiceHandler, ServiceSettings};
 
+#[cfg(test)]
+mod random_for_tests;
+
 /// The samples of the README compile and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -6,24 +6,16 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use common::random::Random;
 use common::{address, soon, typed, LIMIT, LIMIT_MS};
 use dividere::proto::Heartbeat;
 use dividere::{Broker, BrokerSide, Channel, Dealer, Message, Options, Request, Status, Worker};
 use prost::Message as _;
 
-struct Random(u64);
-
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-
-    fn bytes(&mut self) -> Vec<u8> {
-        let length = [0, 1, 1, 2, 8, 16, 40, 300][self.below(8) as usize];
-        (0..length).map(|_| self.below(256) as u8).collect()
+    fn some_bytes(&mut self) -> Vec<u8> {
+        let length = self.pick(&[0, 1, 1, 2, 8, 16, 40, 300]);
+        self.bytes(length)
     }
 
     /// Something that a broker or a worker could be sent, or nearly.
@@ -44,8 +36,8 @@ impl Random {
             0 => vec![vec![1 + self.below(3) as u8]],
             1 => vec![vec![1 + self.below(2) as u8], sign],
             2 => vec![sign],
-            3 => vec![self.bytes(), vec![], self.bytes()],
-            _ => (0..1 + self.below(5)).map(|_| self.bytes()).collect(),
+            3 => vec![self.some_bytes(), vec![], self.some_bytes()],
+            _ => (0..1 + self.below(5)).map(|_| self.some_bytes()).collect(),
         }
     }
 }
@@ -98,7 +90,7 @@ fn a_broker_goes_on_whatever_its_clients_and_workers_send() {
     let broker = broker();
     let worker = Worker::new(&at(&broker, BrokerSide::Back), &options()).unwrap();
     echo(&worker);
-    let mut random = Random(0x1234_5678_9abc_def1);
+    let mut random = Random::new(0x1234_5678_9abc_def1);
     let request = Request::new(&at(&broker, BrokerSide::Front), &Options::new()).unwrap();
     for _ in 0..20 {
         let side = [BrokerSide::Front, BrokerSide::Back];
@@ -173,7 +165,7 @@ fn a_worker_goes_on_whatever_its_broker_sends() {
     let worker = Worker::new(&both, &options()).unwrap();
     hostile.wait_connected(1, soon()).unwrap();
     honest.wait_workers(1, soon()).unwrap();
-    let mut random = Random(0xfeed_f00d_dead_beef);
+    let mut random = Random::new(0xfeed_f00d_dead_beef);
     let (mut own, mut received) = (Message::new(), Message::new());
     for _ in 0..3000 {
         let frames = random.frames();

@@ -12,6 +12,8 @@ use serde_json::Value;
 mod decoding;
 #[path = "envelope/generator.rs"]
 mod generator;
+#[path = "../src/random_for_tests.rs"]
+mod random;
 #[path = "envelope/reference.rs"]
 mod reference;
 

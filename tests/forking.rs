@@ -3,11 +3,12 @@
 mod common;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use common::{address, bytes, dealers, endpoint, role, soon, typed, Process, LIMIT};
+use common::{address, bytes, dealers, endpoint, registry, role, soon, typed, Process, LIMIT, LIMIT_MS};
 use dividere::{
     Broker, BrokerSide, Channel, Dealer, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response,
-    Result, Status, Subscriber, Worker,
+    Result, Service, ServiceClient, ServiceSettings, Status, Subscriber, Worker,
 };
 
 /// Runs `child` in a forked process; panics here with what it returned as an error.
@@ -219,6 +220,81 @@ fn brokers_and_workers_stay_the_parents() {
         assert_eq!(reply.payload(), b"parent");
         assert_eq!(broker.statistics().unwrap().served, 1);
         served.stop(soon()).unwrap();
+    });
+}
+
+#[test]
+fn services_and_their_clients_stay_the_parents() {
+    in_process_of_its_own("services_and_their_clients_stay_the_parents", || {
+        let server = registry::registry();
+        let names = Arc::new(registry::client(&server.endpoint().unwrap()));
+        let settings = ServiceSettings {
+            endpoint: Some("tcp://127.0.0.1:*".to_owned()),
+            workers: 3,
+            ..ServiceSettings::default()
+        };
+        let make = || Service::new("acme.Echo", &names, &Options::new(), &settings);
+        let service = make().unwrap();
+        let (keep, kept) = std::sync::mpsc::channel();
+        let keep = Mutex::new(keep);
+        let handler = move |request: &mut Message, reply: &mut Message| match request.payload() {
+            b"later" => {
+                keep.lock().unwrap().send(request.try_clone()?).unwrap();
+                Ok(())
+            }
+            payload => {
+                let payload = payload.to_vec();
+                reply.prepare("a.A", payload.len())?.copy_from_slice(&payload);
+                Ok(())
+            }
+        };
+        service.set_handler(None, Some(Arc::new(handler))).unwrap();
+        service.start(soon()).unwrap();
+        let client = ServiceClient::new("acme.Echo", &names, &Options::new()).unwrap();
+        client.wait_for_service(soon()).unwrap();
+        let call = |payload: &[u8]| {
+            let mut reply = Message::new();
+            client.call(&mut typed("a.A", payload), &mut reply, LIMIT_MS, false)?;
+            Result::Ok(reply.payload().to_vec())
+        };
+        std::thread::scope(|scope| {
+            // One is under way at each fork.
+            let later = scope.spawn(|| client.call(&mut typed("a.A", b"later"), &mut Message::new(), LIMIT_MS, false));
+            let question = kept.recv_timeout(LIMIT).unwrap();
+            for round in 0..3u8 {
+                in_child(|| {
+                    forked("call", call(b"child"))?;
+                    forked("wait_for_service", client.wait_for_service(soon()))?;
+                    forked("instances", client.instances())?;
+                    forked("set_handler", service.set_handler(None, None))?;
+                    forked("start", service.start(soon()))?;
+                    forked("stop", service.stop(soon()))?;
+                    forked("reply", question.reply(&mut bytes(b"child")))?;
+                    forked("close", service.close())?;
+                    forked("close", client.close())?;
+                    forked("start of a new one", make().and_then(|new| new.start(soon())))?;
+                    new_handles_work()
+                });
+                assert_eq!(call(&[round]).unwrap(), [round]);
+            }
+            question.reply(&mut typed("a.A", b"parent")).unwrap();
+            later.join().unwrap().unwrap();
+        });
+        // Nor does the child take them along when it lets go of them; its own threads are waited for at its end.
+        let mut taken = Some((service, client));
+        in_child(|| {
+            new_handles_work()?;
+            drop(taken.take());
+            new_handles_work()
+        });
+        let (service, client) = taken.unwrap();
+        let mut reply = Message::new();
+        client
+            .call(&mut typed("a.A", b"still"), &mut reply, LIMIT_MS, false)
+            .unwrap();
+        assert_eq!(reply.payload(), b"still");
+        service.stop(soon()).unwrap();
+        client.close().unwrap();
     });
 }
 

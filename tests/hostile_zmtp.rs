@@ -8,7 +8,8 @@ mod inputs;
 #[path = "hostile_zmtp/targets.rs"]
 mod targets;
 
-use common::hostile::{conversations, greetings, handshakes, mutation, Random};
+use common::hostile::{conversations, greetings, handshakes, mutation};
+use common::random::Random;
 use common::zmtp::{frame, greeting, ready, Peer, COMMAND};
 use common::{alone, bytes, soon};
 use dividere::{Channel, Filter, Message, Options, Proxy, ProxyKind, Publisher, Subscriber};
@@ -37,7 +38,7 @@ fn everything(random: &mut Random, socket_types: &[&str], mutations: usize) -> V
 fn attack(mut target: Target, random: &mut Random, all: &[Vec<u8>]) {
     target.check();
     for (number, said) in all.iter().enumerate() {
-        let (first, second) = said.split_at(random.below(said.len() + 1));
+        let (first, second) = said.split_at(random.at(said.len() + 1));
         target.say(first, second);
         if number % CHECK_EVERY == 0 {
             target.check();
@@ -52,7 +53,7 @@ fn survives(target: Target) {
     } else {
         MUTATIONS
     };
-    let mut random = Random::new();
+    let mut random = Random::of_this_run();
     let all = everything(&mut random, target.socket_types, mutations);
     attack(target, &mut random, &all);
 }
@@ -86,7 +87,7 @@ fn a_bound_request_survives() {
 fn a_bound_server_with_keys_survives() {
     survives(targets::bound_dealer_with_keys());
     // What looks like the steps of CURVE.
-    let mut random = Random::new();
+    let mut random = Random::of_this_run();
     let mut curve = greeting();
     curve[11] = 1;
     curve[12..17].copy_from_slice(b"CURVE");

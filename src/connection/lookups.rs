@@ -185,6 +185,37 @@ mod tests {
         assert_eq!(message.bytes(), b"?");
     }
 
+    /// What is queued is bound to the address; to follow would be to lose it.
+    #[test]
+    fn a_dealer_with_something_queued_waits_for_the_address_that_it_was_queued_for() {
+        names::set("queue.test", &["127.0.0.1"]);
+        let first = Response::new("tcp://127.0.0.1:*", &quick()).expect("a response");
+        let port = port(&first);
+        let dealer = Dealer::new(&format!(">tcp://queue.test:{port}"), &quick()).expect("a dealer");
+        dealer.wait_connected(0, soon()).expect("it is there");
+        first.close().expect("it was open");
+        let ended = Instant::now();
+        while dealer.wait_connected(0, Deadline::Now).is_ok() {
+            assert!(ended.elapsed() < Duration::from_secs(20), "it is still connected");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        dealer.send_with_empty_frame(&mut bytes(b"queued")).expect("room");
+        let second = Response::new(&format!("@tcp://127.0.0.2:{port}"), &quick()).expect("a response");
+        names::set("queue.test", &["127.0.0.2"]);
+        let asked = names::asked("queue.test");
+        while names::asked("queue.test") < asked + 2 {
+            assert!(ended.elapsed() < Duration::from_secs(20), "it is not looked up again");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert!(dealer.wait_connected(0, Deadline::Now).is_err());
+        let first = Response::new(&format!("@tcp://127.0.0.1:{port}"), &quick()).expect("a response");
+        let mut message = Message::new();
+        first.recv_bytes(&mut message, soon()).expect("what was queued");
+        assert_eq!(message.bytes(), b"queued");
+        let elsewhere = second.recv_bytes(&mut message, Deadline::Now);
+        assert!(elsewhere.is_err());
+    }
+
     #[test]
     fn a_name_is_asked_for_once_in_a_while_and_not_for_ever() {
         names::set("nobody.test", &["127.0.0.1"]);

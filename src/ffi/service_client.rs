@@ -54,7 +54,8 @@ pub extern "C" fn dividere_service_client_close(client: dividere_service_client_
 /// once. Several threads may call at once. `message` is empty afterwards, on success only; the two messages are different
 /// objects.
 ///
-/// NOT_FOUND, at once, where nobody has that name; BUSY where all are too busy; UNREACHABLE where the instance went away
+/// NOT_FOUND, at once, where nobody has that name; PERMISSION or HANDSHAKE where no instance lets us in; BUSY where all
+/// are too busy; UNREACHABLE where the instance went away
 /// and may have served it or not; TIMEOUT where no reply came in time; else the status that the service answered with.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_service_client_call(
@@ -71,7 +72,8 @@ pub unsafe extern "C" fn dividere_service_client_call(
     })
 }
 
-/// Waits until an instance is connected: for those who are there before the service is.
+/// Waits until an instance is connected: for those who are there before the service is. PERMISSION or HANDSHAKE at once
+/// where all that are there refuse us.
 #[no_mangle]
 pub extern "C" fn dividere_service_client_wait(
     client: dividere_service_client_t,

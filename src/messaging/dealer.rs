@@ -15,7 +15,8 @@ use crate::messaging::reply::Origin;
 /// One dealer. May be used from any thread. Dropping it closes it.
 ///
 /// Binds where an endpoint has a `*`, else connects. Its identity is a random UUID, as text, unless set. Messages go
-/// to the peers in turn; a full queue blocks up to the send timeout.
+/// to the peers in turn; a full queue blocks up to the send timeout. What is queued waits for the address that it was
+/// queued for: only a dealer with nothing queued follows a host name to another address.
 pub struct Dealer {
     socket: Arc<Socket>,
 }

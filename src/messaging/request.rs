@@ -315,7 +315,7 @@ impl Request {
     }
 
     /// The reason, where every endpoint refused us: waiting on would only hide it.
-    fn refused(&self) -> Option<Error> {
+    pub(crate) fn refused(&self) -> Option<Error> {
         let mut first = None;
         for lane in &self.lanes {
             match lane.socket.wait_connected(0, Deadline::Now) {

@@ -123,7 +123,7 @@ impl ServiceClient {
     /// an instance went away with the request, or has not answered in half of the time that was left while there was
     /// another one: so it may be served more than once.
     ///
-    /// NOT_FOUND, at once, where nobody has that name; BUSY where all are too busy; UNREACHABLE where the instance went
+    /// NOT_FOUND, at once, where nobody has that name; PERMISSION or HANDSHAKE where no instance lets us in; BUSY where all are too busy; UNREACHABLE where the instance went
     /// away, and may have served it or not; TIMEOUT where there is no reply in time. What the service answers as an
     /// error: its status and text. `request` is emptied on success.
     pub fn call(&self, request: &mut Message, reply: &mut Message, timeout_ms: i64, may_repeat: bool) -> Result<()> {
@@ -182,7 +182,8 @@ impl ServiceClient {
         Ok(lock(&self.inner.state).places.instances())
     }
 
-    /// Waits until an instance is connected: for those who are there before the service is.
+    /// Waits until an instance is connected: for those who are there before the service is. PERMISSION or HANDSHAKE at
+    /// once, where all that are there refuse us.
     pub fn wait_for_service(&self, deadline: Deadline) -> Result<()> {
         let mut wished_at: Option<Instant> = None;
         loop {
@@ -193,6 +194,9 @@ impl ServiceClient {
                 let mut state = lock(&self.inner.state);
                 if state.places.is_any_up() {
                     return Ok(());
+                }
+                if let Some(refused) = state.places.refused(&[]) {
+                    return Err(refused);
                 }
                 if state.asked_only {
                     // Nobody tells when it comes: it is asked for, a second after the last answer.
@@ -286,6 +290,7 @@ impl Inner {
                 self.check()?;
                 let busy = last.as_ref().filter(|e| e.status() == Status::Busy);
                 match (&choice, busy) {
+                    (Choice::Refused(refused), _) => return Err(last.unwrap_or_else(|| refused.clone())),
                     (Choice::Exhausted, _) | (_, Some(_)) => return Err(last.unwrap_or_else(|| self.none_connected())),
                     _ => {}
                 }

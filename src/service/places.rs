@@ -12,7 +12,7 @@ use crate::connection::options::Options;
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
 use crate::connection::resolve;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::messaging::request::Request;
 use crate::registry::instance::Instance;
 
@@ -106,6 +106,8 @@ pub(super) enum Choice {
     Exhausted,
     /// None is connected.
     NotConnected,
+    /// All that were not asked yet refuse us: waiting would not help.
+    Refused(Error),
     /// There is no instance.
     Nobody,
 }
@@ -139,7 +141,7 @@ impl Places {
                 {
                     Choice::Exhausted
                 }
-                false => Choice::NotConnected,
+                false => self.refused(tried).map_or(Choice::NotConnected, Choice::Refused),
             };
             return (choice, 0);
         }
@@ -152,6 +154,20 @@ impl Places {
             // All of them went down meanwhile.
             None => (Choice::NotConnected, 0),
         }
+    }
+
+    /// The reason, where all that were not `tried` refuse us.
+    pub fn refused(&self, tried: &[u64]) -> Option<Error> {
+        let mut first = None;
+        for known in self.known.values() {
+            let place = known.place.as_ref()?;
+            if tried.contains(&place.number) {
+                continue;
+            }
+            let refused = place.request.refused()?;
+            first.get_or_insert_with(|| refused.context(&known.instance.name));
+        }
+        first
     }
 
     /// It is there, maybe elsewhere than before. What goes is given back, to be dropped without a lock.

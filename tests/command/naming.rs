@@ -1,6 +1,8 @@
 //! `registry`, `ls`, `lookup`, `watch` and calls by name, with services that use the library.
 
-use dividere::{Channel, Message, Options, Response};
+use std::sync::Arc;
+
+use dividere::{Channel, Dealer, Message, Options, Response, Service, ServiceSettings};
 use serde_json::{json, Value};
 
 use crate::common::registry::{client, fixed_port};
@@ -71,9 +73,14 @@ fn a_name_that_nobody_has_ends_with_4_and_no_registry_with_3() {
     ask(&at, "lookup nobody").failed(4, "NOT_FOUND");
     ask(&at, "lookup nobody --all").failed(4, "NOT_FOUND: no service is registered as nobody");
     ask(&at, "lookup nobody --wait --timeout 3s").failed(3, "no service nobody within 3s");
-    ask(&at, "call nobody --bytes x").failed(4, "NOT_FOUND: no service is registered as nobody");
+    ask(&at, "call nobody --bytes x").failed(4, "NOT_FOUND: no service is registered as 'nobody'");
     let nowhere = "tcp://127.0.0.1:1";
-    for line in ["ls --timeout 50ms", "lookup a --timeout 50ms", "watch --timeout 50ms"] {
+    for line in [
+        "ls --timeout 50ms",
+        "lookup a --timeout 50ms",
+        "watch --timeout 50ms",
+        "call a --bytes x --timeout 50ms",
+    ] {
         ask(nowhere, line).failed(3, "TIMEOUT: registry at tcp://127.0.0.1:1");
     }
     ask("nonsense", "ls").failed(2, "ENDPOINT");
@@ -198,6 +205,71 @@ fn a_service_is_called_by_its_name() {
     let mut echo = Message::from_bytes(message.bytes()).unwrap();
     message.reply(&mut echo).unwrap();
     assert_eq!(asking.finish().ok(), "hello\n");
+}
+
+/// A service that takes requests and loses them, registered as `acme.echo`; and one that answers.
+#[test]
+fn a_call_by_name_moves_on_to_another_instance_where_it_may_be_repeated() {
+    let (_registry, at) = registry();
+    let registry = Arc::new(client(&at));
+    let silent = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let port = silent.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
+    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let call = [
+        "call",
+        "acme.echo",
+        "acme.Ask",
+        "--bytes",
+        "?",
+        "--json",
+        "--timeout",
+        "2m",
+        "-R",
+        &at,
+    ];
+    let mut message = Message::new();
+    // Nobody else is there, and it may not be repeated: lost with its connection.
+    let once = Running::start(&call);
+    silent.recv_bytes(&mut message, soon()).unwrap();
+    silent.close().unwrap();
+    once.finish().failed(1, "UNREACHABLE: 'acme.echo' at tcp://127.0.0.1:");
+
+    let silent = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let port = silent.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
+    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let twice = Running::start(&[&call[..], &["--retries", "1"]].concat());
+    silent.recv_bytes(&mut message, soon()).unwrap();
+    let settings = ServiceSettings {
+        endpoint: Some("tcp://127.0.0.1:*".to_owned()),
+        ..ServiceSettings::default()
+    };
+    let service = Service::new("acme.echo", &registry, &Options::new(), &settings).unwrap();
+    let echo = |request: &mut Message, reply: &mut Message| {
+        let payload = request.payload();
+        reply.prepare("acme.Told", payload.len())?.copy_from_slice(payload);
+        Ok(())
+    };
+    service.set_handler(None, Some(Arc::new(echo))).unwrap();
+    service.start(soon()).unwrap();
+    silent.close().unwrap();
+    let shown = twice.finish().json();
+    assert_eq!(
+        (&shown[0]["type"], &shown[0]["payload"]),
+        (&json!("acme.Told"), &json!("3f"))
+    );
+}
+
+#[test]
+fn ctrl_c_ends_a_call_by_name_that_waits() {
+    let (_registry, at) = registry();
+    let registry = client(&at);
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
+    let port = response.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
+    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let call = ["call", "acme.echo", "--bytes", "x", "--timeout", "never", "-R", &at];
+    let running = Running::start(&call);
+    response.recv_bytes(&mut Message::new(), soon()).unwrap();
+    running.interrupt().failed(1, "CANCELLED: interrupted");
 }
 
 #[test]

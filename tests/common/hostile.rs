@@ -1,39 +1,7 @@
 //! What a hostile peer says, as far as we could think of it; and at random beyond that.
 
+use super::random::Random;
 use super::zmtp::{frame, greeting, property, ready, COMMAND, LARGE, MORE};
-
-/// Random numbers that can be had again from their seed (xorshift64*).
-pub struct Random(u64);
-
-impl Random {
-    /// From the seed in DIVIDERE_TEST_SEED, or from the time; it is printed, and shown where the test fails.
-    pub fn new() -> Random {
-        let seed = match std::env::var("DIVIDERE_TEST_SEED") {
-            Ok(seed) => seed.parse().unwrap(),
-            Err(_) => std::time::SystemTime::now()
-                .duration_since(std::time::UNIX_EPOCH)
-                .unwrap()
-                .as_nanos() as u64,
-        };
-        println!("DIVIDERE_TEST_SEED={seed}");
-        Random(seed | 1)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
-    }
-
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count).map(|_| self.next() as u8).collect()
-    }
-}
 
 /// A greeting with this version and mechanism.
 fn greeting_with(major: u8, minor: u8, mechanism: &[u8]) -> Vec<u8> {
@@ -233,15 +201,15 @@ pub fn mutation(random: &mut Random, socket_type: &str) -> Vec<u8> {
         frame(0, &[3; 300]),
     ]
     .concat();
-    for _ in 0..1 + random.below(4) {
-        let (at, to) = (random.below(said.len()), random.below(said.len()));
+    for _ in 0..1 + random.at(4) {
+        let (at, to) = (random.at(said.len()), random.at(said.len()));
         let (from, to) = (at.min(to), at.max(to));
-        match random.below(6) {
-            0 => said[at] ^= 1 << random.below(8),
-            1 => said[at] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+        match random.at(6) {
+            0 => said[at] ^= 1 << random.at(8),
+            1 => said[at] = [0, 1, 0x7f, 0x80, 0xff][random.at(5)],
             2 => said.truncate(from + 1),
             3 => {
-                let count = 1 + random.below(40);
+                let count = 1 + random.at(40);
                 let new = random.bytes(count);
                 said.splice(at..at, new);
             }

@@ -3,6 +3,8 @@
 #![allow(dead_code)]
 
 pub mod hostile;
+#[path = "../../src/random_for_tests.rs"]
+pub mod random;
 pub mod registry;
 pub mod zmtp;
 

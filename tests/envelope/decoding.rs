@@ -2,7 +2,8 @@
 //! refused, with the place where it is wrong.
 
 use super::codec::{decode, encode, DecodeReason, View, MAX_GROUP_DEPTH};
-use super::{field, generator, reference, READING};
+use super::{field, reference, READING};
+use crate::random::Random;
 
 fn reason(frame: &[u8]) -> (usize, DecodeReason) {
     let error = decode(frame).expect_err("not an envelope");
@@ -194,11 +195,11 @@ fn what_is_wrong_is_refused_with_its_place() {
 
 #[test]
 fn generated_and_damaged_envelopes_agree_with_prost() {
-    let mut random = generator::Random::new(0x5eed_d1f1_de7e);
+    let mut random = Random::new(0x5eed_d1f1_de7e);
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..150_000 {
         let mut frame = random.envelope();
-        if random.below(2) == 0 {
+        if random.at(2) == 0 {
             random.damage(&mut frame);
         }
         match reference::check(&frame) {

@@ -3,36 +3,14 @@
 
 use prost::encoding::encode_varint;
 
-/// A small generator (SplitMix64), good enough to pick cases.
-pub struct Random(u64);
+use crate::random::Random;
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
-    }
-
-    /// A number below `limit`.
-    pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
-    }
-
     /// Valid but for wild choices: any order, repeats, pieces, unknown fields.
     pub fn envelope(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        for _ in 0..self.below(5) {
-            match self.below(8) {
+        for _ in 0..self.at(5) {
+            match self.at(8) {
                 0..=2 => {
                     let name = self.pick(&["", "B", "testMsg01", "a.B", "\u{e9}", "x/y"]);
                     self.field(&mut out, 1, name.as_bytes());
@@ -54,12 +32,12 @@ impl Random {
 
     /// Flips, cuts, inserts or repeats a few bytes.
     pub fn damage(&mut self, frame: &mut Vec<u8>) {
-        for _ in 0..1 + self.below(3) {
-            let at = self.below(frame.len() + 1);
-            match self.below(4) {
+        for _ in 0..1 + self.at(3) {
+            let at = self.at(frame.len() + 1);
+            match self.at(4) {
                 0 => {
                     if let Some(byte) = frame.get_mut(at) {
-                        *byte ^= 1 << self.below(8);
+                        *byte ^= 1 << self.at(8);
                     }
                 }
                 1 => frame.truncate(at),
@@ -68,9 +46,9 @@ impl Random {
                     frame.insert(at, byte);
                 }
                 _ => {
-                    let end = at + self.below(frame.len() - at + 1);
+                    let end = at + self.at(frame.len() - at + 1);
                     let part = frame[at..end].to_vec();
-                    let to = self.below(frame.len() + 1);
+                    let to = self.at(frame.len() + 1);
                     frame.splice(to..to, part);
                 }
             }
@@ -79,8 +57,8 @@ impl Random {
 
     fn any(&mut self) -> Vec<u8> {
         let mut out = Vec::new();
-        for _ in 0..self.below(4) {
-            match self.below(5) {
+        for _ in 0..self.at(4) {
+            match self.at(5) {
                 0 | 1 => {
                     let url = self.pick(&[
                         "type.googleapis.com/B",
@@ -112,8 +90,8 @@ impl Random {
     fn varint(&mut self, out: &mut Vec<u8>, value: u64) {
         let start = out.len();
         encode_varint(value, out);
-        if self.below(16) == 0 {
-            let longer = self.below(11);
+        if self.at(16) == 0 {
+            let longer = self.at(11);
             while out.len() - start < longer {
                 if let Some(last) = out.last_mut() {
                     *last |= 0x80;
@@ -124,7 +102,7 @@ impl Random {
     }
 
     fn number(&mut self) -> u64 {
-        let bits = self.below(65) as u32;
+        let bits = self.at(65) as u32;
         self.next().checked_shr(64 - bits).unwrap_or(0)
     }
 
@@ -140,12 +118,12 @@ impl Random {
             }
             1 => out.extend(self.next().to_le_bytes()),
             2 => {
-                let len = self.below(20);
+                let len = self.at(20);
                 self.varint(out, len as u64);
                 out.extend(vec![0x61; len]);
             }
             3 => {
-                for _ in 0..self.below(3) {
+                for _ in 0..self.at(3) {
                     if depth < 20 {
                         self.unknown(out, depth + 1);
                     }

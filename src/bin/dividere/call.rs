@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use dividere::connection::endpoint::Endpoint;
-use dividere::{Error, Instance, Message, Options, Request, Status};
+use dividere::{Error, Message, Options, Request, ServiceClient};
 use serde_json::json;
 
 use crate::failure::{code_of, Failure};
 use crate::messages::{MessageArgs, Source};
-use crate::names::{lookup::no_service, RegistryArgs};
-use crate::output::{self, tell_failure, Output};
+use crate::names::RegistryArgs;
+use crate::output::{tell_failure, Output};
 use crate::progress::Progress;
 use crate::show::ShowArgs;
 use crate::sockets::{report, SocketArgs};
@@ -31,7 +30,8 @@ use crate::units::Limit;
   dividere call tcp://localhost:5560 --bytes ping --text --timeout 500ms --retries 3")]
 pub struct CallArgs {
     /// Whom to ask: the name of a service, or endpoints, as tcp://localhost:5560; several, separated by commas, are
-    /// asked in turn, as are the instances of a service
+    /// asked in turn. The instances of a service are asked in turn, too, and the next one at once where one is too
+    /// busy or stops
     target: String,
 
     #[command(flatten)]
@@ -41,7 +41,8 @@ pub struct CallArgs {
     #[arg(short, long, value_name = "TIME", default_value = "10s")]
     timeout: Limit,
 
-    /// How often to ask again when no reply comes: only what may be done twice
+    /// How often to ask again when no reply comes: only what may be done twice. Of a service, other instances are asked,
+    /// within the time of all attempts
     #[arg(short, long, value_name = "N", default_value_t = 0)]
     retries: u32,
 
@@ -61,15 +62,7 @@ pub struct CallArgs {
 pub fn run(args: &CallArgs) -> Result<(), Failure> {
     let stop = Stop::listen(WhenOutputCloses::GoOn)?;
     let mut source = Source::new(&args.message, &args.types, &stop)?;
-    let options = args.sockets.options(Options::new())?;
-    let endpoints = endpoints(args, &options, &stop).map_err(|failure| match failure {
-        Failure::Error(error) => stop.explains(error).into(),
-        other => other,
-    })?;
-    let request = Arc::new(Request::new(&endpoints, &options).map_err(Failure::of_arguments)?);
-    stop.closes(&request);
-    report(&*request, &endpoints)?;
-
+    let asked_of = Asked::new(args, &stop)?;
     let mut output = Output::new()?;
     let mut progress = Progress::new();
     let mut first_failure = None;
@@ -79,7 +72,7 @@ pub fn run(args: &CallArgs) -> Result<(), Failure> {
         progress.update(|| format!("request {asked}"));
         let mut reply = Message::new();
         let began = Instant::now();
-        let answered = request.call(&mut outgoing.message()?, &mut reply, args.timeout.as_ms(), args.retries);
+        let answered = asked_of.call(args, &mut outgoing.message()?, &mut reply);
         let elapsed_ms = began.elapsed().as_micros() as f64 / 1000.0;
         progress.clear();
         match answered {
@@ -102,32 +95,46 @@ pub fn run(args: &CallArgs) -> Result<(), Failure> {
     first_failure.map_or(Ok(()), |code| Err(Failure::Told(code)))
 }
 
-/// Where the target is. A name never has what every endpoint has.
-fn endpoints(args: &CallArgs, options: &Options, stop: &Stop) -> Result<String, Failure> {
-    if args.target.contains("://") {
-        return Ok(args.target.clone());
+/// Who is asked.
+enum Asked {
+    Endpoints(Arc<Request>),
+    /// A service, by its name.
+    Service(Arc<ServiceClient>),
+}
+
+impl Asked {
+    /// A name never has what every endpoint has.
+    fn new(args: &CallArgs, stop: &Stop) -> Result<Asked, Failure> {
+        let options = args.sockets.options(Options::new())?;
+        if args.target.contains("://") {
+            let request = Arc::new(Request::new(&args.target, &options).map_err(Failure::of_arguments)?);
+            stop.closes(&request);
+            report(&*request, &args.target)?;
+            return Ok(Asked::Endpoints(request));
+        }
+        let registry = args.registry.client(&options, stop)?;
+        registry
+            .wait_connected(args.timeout.deadline())
+            .map_err(|error| args.registry.explains(stop.explains(error)))?;
+        let made = ServiceClient::new(&args.target, &registry, &options);
+        let client = Arc::new(made.map_err(Failure::of_arguments)?);
+        let own = Arc::clone(&client);
+        stop.when_requested(move || {
+            // CLOSED where the command came to its end by itself meanwhile.
+            let _closed_already = own.close();
+        });
+        Ok(Asked::Service(client))
     }
-    let client = args.registry.client(options, stop)?;
-    let instances = client
-        .lookup_all(&args.target, args.timeout.deadline())
-        .map_err(|error| args.registry.explains(error))?;
-    if instances.is_empty() {
-        return Err(no_service(&args.target).into());
-    }
-    // Whoever registers may say anything of where it is, a list of endpoints, too.
-    let (good, bad): (Vec<String>, Vec<String>) = instances
-        .iter()
-        .map(Instance::endpoint)
-        .partition(|endpoint| Endpoint::parse(endpoint).is_ok());
-    for endpoint in &bad {
-        output::tell(format!(
-            "{} is registered at '{endpoint}', which is no endpoint",
-            args.target
-        ));
-    }
-    match good.is_empty() {
-        true => Err(Error::new(Status::Endpoint, "no instance of the service can be reached").into()),
-        false => Ok(good.join(",")),
+
+    fn call(&self, args: &CallArgs, request: &mut Message, reply: &mut Message) -> dividere::Result<()> {
+        match self {
+            Asked::Endpoints(asked) => asked.call(request, reply, args.timeout.as_ms(), args.retries),
+            Asked::Service(client) => {
+                // All attempts in one: the client knows when another instance is to be asked.
+                let all = args.timeout.as_ms().saturating_mul(i64::from(args.retries) + 1);
+                client.call(request, reply, all.max(-1), args.retries > 0)
+            }
+        }
     }
 }
 

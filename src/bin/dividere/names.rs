@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::output::{harmless, hex, Output, Style};
 use crate::sockets::SocketArgs;
 use crate::stop::Stop;
+use crate::units::Limit;
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Registry")]
@@ -49,10 +50,30 @@ impl RegistryArgs {
             _ => error,
         }
     }
+}
 
-    /// The same for a command that has no use for the options of its own.
-    pub fn client_with(&self, sockets: &SocketArgs, stop: &Stop) -> Result<Arc<RegistryClient>, Failure> {
-        self.client(&sockets.options(Options::new())?, stop)
+/// The arguments of a command that only asks a registry.
+#[derive(Args, Debug)]
+pub struct AskingArgs {
+    /// How long to wait for a registry's answer
+    #[arg(short, long, value_name = "TIME", default_value = "5s")]
+    pub timeout: Limit,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    #[command(flatten)]
+    sockets: SocketArgs,
+}
+
+impl AskingArgs {
+    /// A client of the registry, closed by Ctrl-C.
+    pub fn client(&self, stop: &Stop) -> Result<Arc<RegistryClient>, Failure> {
+        self.registry.client(&self.sockets.options(Options::new())?, stop)
     }
 }
 

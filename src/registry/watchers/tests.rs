@@ -4,23 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::*;
+use crate::random_for_tests::Random;
 use crate::registry::instance::Instance;
 use crate::registry::store::{Capacity, MemoryStore};
 use crate::registry::watch::state::WatchState;
 use crate::registry::watch::{WatchEvent, WatchEventKind};
 
 type Known = BTreeMap<(String, u64), Instance>;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 fn new_store() -> MemoryStore {
     MemoryStore::new(Capacity {
@@ -158,7 +148,7 @@ impl World {
 
 #[test]
 fn two_thousand_schedules_with_losses_end_in_what_the_store_holds() {
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0x9E37_79B9_7F4A_7C15);
     for round in 0..2000 {
         let (name, prefix) = [("a", false), ("a", true), ("", true)][round % 3];
         let mut world = World::new(name, prefix);

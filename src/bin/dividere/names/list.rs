@@ -3,12 +3,10 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{line, object, RegistryArgs};
+use super::{line, object, AskingArgs};
 use crate::failure::Failure;
 use crate::output::{harmless, Output};
-use crate::sockets::SocketArgs;
 use crate::stop::{Stop, WhenOutputCloses};
-use crate::units::Limit;
 
 /// List what is registered
 ///
@@ -22,27 +20,16 @@ pub struct ListArgs {
     #[arg(default_value = "", hide_default_value = true)]
     prefix: String,
 
-    /// How long to wait for a registry's answer
-    #[arg(short, long, value_name = "TIME", default_value = "5s")]
-    timeout: Limit,
-
-    /// Print one JSON object a line
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    registry: RegistryArgs,
-
-    #[command(flatten)]
-    sockets: SocketArgs,
+    asking: AskingArgs,
 }
 
 pub fn run(args: &ListArgs) -> Result<(), Failure> {
     let stop = Stop::listen(WhenOutputCloses::GoOn)?;
-    let client = args.registry.client_with(&args.sockets, &stop)?;
+    let client = args.asking.client(&stop)?;
     let instances = client
-        .list(&args.prefix, args.timeout.deadline())
-        .map_err(|error| args.registry.explains(stop.explains(error)))?;
+        .list(&args.prefix, args.asking.timeout.deadline())
+        .map_err(|error| args.asking.registry.explains(stop.explains(error)))?;
     let mut output = Output::new()?;
     let shown = |name: &str| harmless(name).chars().count();
     let width = instances
@@ -51,7 +38,7 @@ pub fn run(args: &ListArgs) -> Result<(), Failure> {
         .max()
         .unwrap_or(0);
     for instance in &instances {
-        match args.json {
+        match args.asking.json {
             true => output.json(&Value::Object(object(instance)))?,
             false => output.line(line(&output, instance, width))?,
         }

@@ -4,12 +4,10 @@ use clap::Args;
 use dividere::{Error, Instance, RegistryClient, Selection, Status, WatchEventKind};
 use serde_json::Value;
 
-use super::{object, RegistryArgs};
+use super::{object, AskingArgs};
 use crate::failure::Failure;
 use crate::output::{harmless, Output};
-use crate::sockets::SocketArgs;
 use crate::stop::{Stop, WhenOutputCloses};
-use crate::units::Limit;
 
 /// Tell where a service is
 ///
@@ -27,32 +25,21 @@ pub struct LookupArgs {
     #[arg(short, long)]
     all: bool,
 
-    /// Wait for the service where it is not there yet
+    /// Wait for the service where it is not there yet, for as long as --timeout says
     #[arg(short, long)]
     wait: bool,
 
-    /// How long to wait for a registry's answer, and with --wait for the service
-    #[arg(short, long, value_name = "TIME", default_value = "5s")]
-    timeout: Limit,
-
-    /// Print one JSON object a line
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    registry: RegistryArgs,
-
-    #[command(flatten)]
-    sockets: SocketArgs,
+    asking: AskingArgs,
 }
 
 pub fn run(args: &LookupArgs) -> Result<(), Failure> {
     let stop = Stop::listen(WhenOutputCloses::GoOn)?;
-    let client = args.registry.client_with(&args.sockets, &stop)?;
-    let instances = look_up(args, &client).map_err(|error| args.registry.explains(stop.explains(error)))?;
+    let client = args.asking.client(&stop)?;
+    let instances = look_up(args, &client).map_err(|error| args.asking.registry.explains(stop.explains(error)))?;
     let mut output = Output::new()?;
     for instance in &instances {
-        match args.json {
+        match args.asking.json {
             true => output.json(&Value::Object(object(instance)))?,
             false => output.line(harmless(&instance.endpoint()).replace('\n', "\\n"))?,
         }
@@ -61,13 +48,13 @@ pub fn run(args: &LookupArgs) -> Result<(), Failure> {
 }
 
 fn look_up(args: &LookupArgs, client: &RegistryClient) -> dividere::Result<Vec<Instance>> {
-    let deadline = args.timeout.deadline();
+    let deadline = args.asking.timeout.deadline();
     if args.wait {
         let watch = client.watch(Selection::Name(&args.name), deadline)?;
         let awaited = |error: Error| match error.status() {
             Status::Timeout | Status::WouldBlock => Error::new(
                 Status::Timeout,
-                format!("no service {} within {}", args.name, args.timeout),
+                format!("no service {} within {}", args.name, args.asking.timeout),
             ),
             _ => error,
         };

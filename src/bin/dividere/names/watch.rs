@@ -4,12 +4,11 @@ use clap::Args;
 use dividere::{Deadline, Selection, Status, Watch, WatchEvent, WatchEventKind};
 use serde_json::{json, Value};
 
-use super::{line, object, RegistryArgs};
+use super::{line, object, AskingArgs};
 use crate::failure::Failure;
 use crate::output::{Output, Style};
-use crate::sockets::SocketArgs;
 use crate::stop::{Stop, WhenOutputCloses};
-use crate::units::{self, Limit};
+use crate::units;
 
 /// Follow what is registered
 ///
@@ -29,24 +28,13 @@ pub struct WatchArgs {
     #[arg(short, long)]
     prefix: Option<String>,
 
-    /// How long to wait for a registry at the beginning
-    #[arg(short, long, value_name = "TIME", default_value = "5s")]
-    timeout: Limit,
-
-    /// Print one JSON object a line
-    #[arg(long)]
-    json: bool,
-
     #[command(flatten)]
-    registry: RegistryArgs,
-
-    #[command(flatten)]
-    sockets: SocketArgs,
+    asking: AskingArgs,
 }
 
 pub fn run(args: &WatchArgs) -> Result<(), Failure> {
     let stop = Stop::listen(WhenOutputCloses::End)?;
-    let client = args.registry.client_with(&args.sockets, &stop)?;
+    let client = args.asking.client(&stop)?;
     let selection = match (&args.name, &args.prefix) {
         (Some(name), _) => Selection::Name(name),
         (None, Some(prefix)) => Selection::Prefix(prefix),
@@ -54,8 +42,8 @@ pub fn run(args: &WatchArgs) -> Result<(), Failure> {
     };
     let mut output = Output::new()?;
     let followed = client
-        .watch(selection, args.timeout.deadline())
-        .map_err(|error| Failure::from(args.registry.explains(error)))
+        .watch(selection, args.asking.timeout.deadline())
+        .map_err(|error| Failure::from(args.asking.registry.explains(error)))
         .and_then(|watch| follow(args, &watch, &mut output));
     output.flush()?;
     match followed {
@@ -74,7 +62,7 @@ fn follow(args: &WatchArgs, watch: &Watch, output: &mut Output) -> Result<(), Fa
             }
             other => other?,
         };
-        match args.json {
+        match args.asking.json {
             true => output.json(&event_object(&event))?,
             false => output.line(event_line(output, &event))?,
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::random_for_tests::Random;
 use std::collections::BTreeMap;
 
 const HEARTBEAT: Duration = Duration::from_millis(1000);
@@ -311,23 +312,12 @@ fn there_is_an_end_to_what_is_taken_in() {
     assert_eq!(ended(&mut schedule), []);
 }
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
 /// Workers that die, hang, come back, lose what was on its way and answer late; requests of all sorts: each request ends
 /// exactly once, no worker has more than it takes, and nothing is left behind.
 #[test]
 fn every_request_ends_exactly_once_in_a_million_steps() {
     const STEPS: u64 = if cfg!(debug_assertions) { 200_000 } else { 1_000_000 };
-    let mut random = Random(0x9E37_79B9_7F4A_7C15);
+    let mut random = Random::new(0x9E37_79B9_7F4A_7C15);
     let mut now = Instant::now();
     let mut schedule: Schedule<u64> = Schedule::new(LIMITS, u64::MAX - 1000);
     // What each worker has, as far as the world knows.
