@@ -179,8 +179,9 @@ public:
     /// stops, or the request could not be sent; with Repeat::yes also where it went away with the request, or has not
     /// answered in half of the time left while there was another one.
     ///
-    /// NotFound, at once, where nobody has that name; Busy where all are too busy; Unreachable where the instance went
-    /// away and may have served it or not; Timeout where no reply came; else the status that the service answered with.
+    /// NotFound, at once, where nobody has that name; Permission or Handshake where no instance lets us in; Busy where
+    /// all are too busy; Unreachable where the instance went away and may have served it or not; Timeout where no reply
+    /// came; else the status that the service answered with.
     template <class Reply, class Question, if_protobuf<Reply> = 0, if_protobuf<Question> = 0>
     Result<Reply> try_call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
         detail::Scratch out;
