@@ -229,3 +229,6 @@ pub(crate) fn error_in(payload: &[u8]) -> Error {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests;
