@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -243,6 +244,116 @@ def compare_names(target, runs, scale):
                     }
 
 
+# So long a registry of 2.2.0, which answers one request a second, is asked; and each of the brokers.
+OLD_QUESTIONS = 5
+BROKER_S = 3
+INTEROP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "interop")
+
+
+def free_ports():
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        return str(one.getsockname()[1]), str(two.getsockname()[1])
+
+
+def compare_names_with_old(target, python22, runs):
+    """The same questions to our registry and to that of dividere 2.2.0, with one name."""
+    bench = [f"{target}/dividere-bench", "names"]
+
+    def asked(server, what, count):
+        command = [*bench, "ask", server, what, "1", str(count), "1"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+        return count * 1e9 / int(done.stdout)
+
+    ports = free_ports()
+    old = [python22, os.path.join(INTEROP, "registry_peer_py22.py"), "registry", *ports]
+    with serving([*bench, "registry"]) as registry, serving(old):
+        theirs_at = f"tcp://127.0.0.1:{ports[0]}"
+        for server in (registry, theirs_at):
+            subprocess.run([*bench, "fill", server, "1"], check=True, timeout=LIMIT_S)
+        for what in ("lookup", "register"):
+            ours = statistics.median(asked(registry, what, 5_000) for _ in range(runs))
+            theirs = asked(theirs_at, what, OLD_QUESTIONS)
+            yield {
+                "kind": what,
+                "program": "1 client",
+                "against": "the registry of 2.2.0",
+                "transport": "tcp",
+                "size": 0,
+                "ours": ours,
+                "theirs": theirs,
+                "ratio": ours / theirs,
+                "target": None,
+            }
+
+
+def compare_broker_with_old(target, python22, runs):
+    """One call after another through our broker and through that of dividere 2.2.0, whose own ends when it is asked
+    while no worker is free: the same client and the same two workers."""
+    bench = [f"{target}/dividere-bench", "balancing"]
+
+    def calls(front, back):
+        with serving([*bench, "echo", back, "2"]):
+            command = [*bench, "call", front, str(BROKER_S)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+            return float(done.stdout)
+
+    def ours():
+        with serving([*bench, "broker"]) as ends:
+            return calls(*ends.split())
+
+    def theirs():
+        ports = free_ports()
+        old = [python22, os.path.join(INTEROP, "balancing_py22.py"), "broker", "bytes", *ports]
+        with serving(old):
+            return calls(*(f"tcp://127.0.0.1:{port}" for port in ports))
+
+    pairs = [(ours(), theirs()) for _ in range(min(runs, 3))]
+    yield {
+        "kind": "requests",
+        "program": "1 at once",
+        "against": "the broker of 2.2.0",
+        "transport": "tcp",
+        "size": 64,
+        "ours": statistics.median(ours for ours, _ in pairs),
+        "theirs": statistics.median(theirs for _, theirs in pairs),
+        "ratio": statistics.median(ours / theirs for ours, theirs in pairs),
+        "target": None,
+    }
+
+
+# What dies and how, the time of its lease or heartbeat, and by when it is to be gone, in ms.
+DEATHS = (
+    ("service killed", ("service", "KILL", 1000), 1000),
+    ("service frozen", ("service", "STOP", 1000), 1000),
+    ("worker killed", ("worker", "KILL", 500), 1000),
+    ("worker frozen", ("worker", "STOP", 500), 1000),
+)
+
+
+def vanishing(target, runs):
+    """The time from a death until it is told of, beside the one that is promised: the lease, or two heartbeats."""
+    for name, words, promised in DEATHS:
+        times = []
+        for _ in range(runs):
+            command = [f"{target}/dividere-bench", "vanishing", *map(str, words)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=LIMIT_S)
+            times.append(int(done.stdout) / 1000)
+        ours = statistics.median(times)
+        yield {
+            "kind": "gone after",
+            "program": name,
+            "against": "the time promised",
+            "transport": "tcp",
+            "size": 0,
+            "ours": ours,
+            "theirs": promised * 1000,
+            "ratio": ours / (promised * 1000),
+            "target": 1.1,
+        }
+
+
 def compare_service(target, runs, scale):
     """Round trips of a call by name, and of a request to a bare response."""
     bench = [f"{target}/dividere-bench"]
@@ -301,6 +412,7 @@ def main():
     parser.add_argument("--only", default="", help="part of a program's name")
     parser.add_argument("--transports", default=",".join(TRANSPORTS))
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--python22", help="an interpreter with dividere 2.2.0: tests/interop/setup.sh prints one")
     parser.add_argument("--json")
     arguments = parser.parse_args()
     known = {program.name: program for program in programs(arguments.build, arguments.target)}
@@ -328,18 +440,25 @@ def main():
                             )
                         )
                         show(rows[-1])
-    if arguments.only in "balancing" and "tcp" in arguments.transports:
-        for row in compare_balancing(arguments.target, arguments.runs, arguments.scale):
+    others = [
+        ("balancing", compare_balancing(arguments.target, arguments.runs, arguments.scale)),
+        ("names", compare_names(arguments.target, arguments.runs, arguments.scale)),
+        ("service", compare_service(arguments.target, arguments.runs, arguments.scale)),
+        ("vanishing", vanishing(arguments.target, arguments.runs)),
+    ]
+    if arguments.python22:
+        others.append(("names", compare_names_with_old(arguments.target, arguments.python22, arguments.runs)))
+        others.append(
+            ("balancing", compare_broker_with_old(arguments.target, arguments.python22, arguments.runs))
+        )
+    for name, compared in others:
+        if arguments.only not in name or "tcp" not in arguments.transports:
+            continue
+        for row in compared:
             rows.append(row)
             show(row)
-    if arguments.only in "names" and "tcp" in arguments.transports:
-        for row in compare_names(arguments.target, arguments.runs, arguments.scale):
-            rows.append(row)
-            show(row)
-    if arguments.only in "service" and "tcp" in arguments.transports:
-        for row in compare_service(arguments.target, arguments.runs, arguments.scale):
-            rows.append(row)
-            show(row)
+    if not arguments.python22:
+        print("left out: the registry and the broker of 2.2.0: --python22 says where it is", flush=True)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as out:
             json.dump(rows, out, indent=1)

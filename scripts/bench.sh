@@ -17,10 +17,15 @@ cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDIVIDERE_BUILD_BENCHMARKS=ON
   -DDIVIDERE_BENCH_ZMQ="$PWD/$zmq" -DDIVIDERE_BENCH_SODIUM="$PWD/$sodium" \
   -DDIVIDERE_BENCH_ZMQ_INCLUDE="$PWD/$include" >"$build/configure.log"
 cmake --build "$build" -j "$jobs" >"$build/make.log" 2>&1 || { tail -n 40 "$build/make.log"; exit 1; }
+# Beside dividere 2.2.0, where it can be installed.
+old=
+if old=$(tests/interop/setup.sh); then
+  set -- --python22 "$old" "$@"
+fi
 python3 benches/run.py --build "$build" --target "$target/release" "$@"
 
 [ "${PYTHON_BENCH:-}" != no ] || exit 0
-old=$(tests/interop/setup.sh)
+[ -n "$old" ] || exit 1
 bindings/python/build-wheel.sh >"$build/wheel.log" 2>&1 || { tail -n 40 "$build/wheel.log"; exit 1; }
 # shellcheck disable=SC2086 # several arguments
 exec python3 benches/python/run.py --ours build/python/venv-wheel/bin/python --old "$old" \

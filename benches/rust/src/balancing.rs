@@ -6,12 +6,15 @@
 //! worker BACK COUNT CAPACITY        so many workers, each with so many requests at once; answers until its input ends
 //! client FRONT COUNT WINDOW SIZE N  so many clients, each with so many requests of SIZE bytes under way; prints the
 //!                                   nanoseconds that N requests of each took
+//! echo BACK COUNT                   so many workers of the library, which brokers of 2.2.0 can have, too
+//! call FRONT SECONDS                a request of the library, one call after another for that time; prints how many
+//!                                   a second
 
 use std::ffi::c_void;
 use std::io::Read;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use dividere::{Broker, BrokerSide, Options};
+use dividere::{Broker, BrokerSide, Channel, Deadline, Message, Options, Request, Worker};
 use prost::Message as _;
 
 use crate::raw;
@@ -26,6 +29,8 @@ pub fn run(arguments: &[String]) {
         ["client", front, clients, window, size, count] => {
             ask(front, number(clients), number(window), number(size), number(count))
         }
+        ["echo", back, count] => echo(back, number(count)),
+        ["call", front, seconds] => call(front, number(seconds)),
         other => panic!("not {other:?}"),
     }
 }
@@ -55,6 +60,47 @@ fn broker() {
     let end = |side| broker.last_endpoint(side).expect("bound");
     crate::tell(&format!("{} {}", end(BrokerSide::Front), end(BrokerSide::Back)));
     until_the_end();
+}
+
+fn echo(back: &str, count: usize) {
+    let workers: Vec<Worker> = (0..count)
+        .map(|_| {
+            let worker = Worker::new(back, &Options::new()).expect("an endpoint");
+            let answer = |request: &mut Message, reply: &mut Message| {
+                let payload = request.payload();
+                reply.prepare("Echo", payload.len())?.copy_from_slice(payload);
+                Ok(())
+            };
+            worker.serve(std::sync::Arc::new(answer)).expect("it is open");
+            worker.wait_connected(0, LIMIT).expect("a broker");
+            worker
+        })
+        .collect();
+    crate::tell("ready");
+    until_the_end();
+    drop(workers);
+}
+
+const LIMIT: Deadline = Deadline::Never;
+
+fn call(front: &str, seconds: usize) {
+    let request = Request::new(front, &Options::new()).expect("an endpoint");
+    request.wait_connected(0, LIMIT).expect("a broker");
+    let (mut question, mut reply) = (Message::new(), Message::new());
+    // A broker of 2.2.0 has to hear of its workers first; it ends when it is asked before.
+    std::thread::sleep(Duration::from_secs(2));
+    let mut one = || {
+        question.prepare("Echo", 64).expect("room");
+        request.call(&mut question, &mut reply, 10_000, 0).expect("an answer");
+    };
+    one();
+    let (begun, time) = (Instant::now(), Duration::from_secs(seconds as u64));
+    let mut calls = 0u64;
+    while begun.elapsed() < time {
+        one();
+        calls += 1;
+    }
+    println!("{}", calls as f64 / begun.elapsed().as_secs_f64());
 }
 
 /// One frame of a message, which says whether another follows.

@@ -4,7 +4,7 @@
 //! prints its endpoint, waits for a subscriber, publishes COUNT messages of SIZE bytes), `recv` (connects, prints the
 //! nanoseconds from the first message to the last), `pong` (binds, prints its endpoint, answers), `ping` (connects,
 //! prints every round trip in nanoseconds), `both` (send and recv over inproc, in two threads).
-//! `balancing`, `names` or `service` instead of a LIBRARY: see the files of those names.
+//! `balancing`, `names`, `service` or `vanishing` instead of a LIBRARY: see the files of those names.
 //! benches/run.py starts them in turns and makes the table.
 
 mod balancing;
@@ -12,6 +12,7 @@ mod names;
 mod raw;
 mod rust;
 mod service;
+mod vanishing;
 
 use std::io::Write;
 use std::time::Instant;
@@ -35,6 +36,9 @@ fn main() {
     }
     if arguments.get(1).is_some_and(|library| library == "service") {
         return service::run(&arguments[2..]);
+    }
+    if arguments.get(1).is_some_and(|library| library == "vanishing") {
+        return vanishing::run(&arguments[2..]);
     }
     let [_, library, mode, endpoint, size, count] = arguments.as_slice() else {
         eprintln!("usage: dividere-bench raw|rust send|recv|ping|pong|both ENDPOINT SIZE COUNT");
