@@ -412,7 +412,9 @@ def main():
     parser.add_argument("--only", default="", help="part of a program's name")
     parser.add_argument("--transports", default=",".join(TRANSPORTS))
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
-    parser.add_argument("--python22", help="an interpreter with dividere 2.2.0: tests/interop/setup.sh prints one")
+    parser.add_argument(
+        "--python22", help="an interpreter with dividere 2.2.0: tests/interop/setup.sh prints one"
+    )
     parser.add_argument("--json")
     arguments = parser.parse_args()
     known = {program.name: program for program in programs(arguments.build, arguments.target)}

@@ -56,5 +56,6 @@ dividere_status_t go_set_event_callback(dividere_socket_t socket, uintptr_t bell
 }
 
 dividere_status_t go_log_set_callback(int32_t level, uintptr_t logger) {
-    return dividere_log_set_callback(level, logger != 0 ? log_line : NULL, (void *)logger, logger != 0 ? release : NULL);
+    return dividere_log_set_callback(level, logger != 0 ? log_line : NULL, (void *)logger,
+                                     logger != 0 ? release : NULL);
 }

@@ -75,8 +75,8 @@ static inline go_result go_send_copy(dividere_socket_t socket, const char *type_
 }
 
 /* Sends what a slot holds as a request, to a peer that is connected already. */
-static inline go_result go_start_call(dividere_request_t request, go_slot *slot, int may_repeat, int64_t reply_timeout_ms,
-                                      uint64_t *call) {
+static inline go_result go_start_call(dividere_request_t request, go_slot *slot, int may_repeat,
+                                      int64_t reply_timeout_ms, uint64_t *call) {
     return go_done(dividere_request_start_call(request, slot->message, may_repeat, reply_timeout_ms, 0, call));
 }
 
