@@ -1567,6 +1567,15 @@ dividere_status_t dividere_socket_fd(struct dividere_socket_t socket,
                                      int32_t *fd);
 
 /**
+ * Tells whether somebody may be waiting at the descriptor, as it is from its first dividere_socket_fd on. With 0 it need
+ * not become readable, and receives cost less while there is much to receive; with 1 again, it becomes readable where
+ * there is something already, anew also for those who see edges alone. For event loops that wait only after a receive said WOULD_BLOCK: 1, receive once more, wait, 0.
+ * INVALID_ARGUMENT where it is neither.
+ */
+dividere_status_t dividere_socket_watch(struct dividere_socket_t socket,
+                                        int32_t watched);
+
+/**
  * What was counted so far.
  */
 dividere_status_t dividere_socket_statistics(struct dividere_socket_t socket,

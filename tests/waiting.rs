@@ -209,8 +209,9 @@ fn wait_readable(epoll: i32) {
     assert_eq!(ready, 1, "the descriptor did not become readable");
 }
 
-/// The token goes to and fro, `left` being received from behind its descriptor only.
-fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block: bool) {
+/// The token goes to and fro, `left` being received from behind its descriptor only. With `sometimes` that is watched
+/// only while it is waited for.
+fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block: bool, sometimes: bool) {
     let (left, right) = dealers(transport, &Options::new());
     let watched = epoll(left.fd().unwrap(), flags);
     let done = AtomicBool::new(false);
@@ -234,8 +235,18 @@ fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block
         left.send(&mut bytes(TOKEN)).unwrap();
         let mut message = Message::new();
         let mut rounds = 0;
+        left.watch(!sometimes).unwrap();
         while rounds < ROUNDS {
-            wait_readable(watched);
+            if sometimes {
+                left.watch(true).unwrap();
+                // What came before it was watched may not show at the descriptor.
+                if left.wait(Deadline::Now).is_err() {
+                    wait_readable(watched);
+                }
+                left.watch(false).unwrap();
+            } else {
+                wait_readable(watched);
+            }
             loop {
                 match left.recv_bytes(&mut message, Deadline::Now) {
                     Ok(()) => {
@@ -262,10 +273,27 @@ fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block
 #[test]
 fn the_descriptor_is_readable_whenever_there_is_something_to_receive() {
     for transport in ["tcp", "inproc"] {
-        to_and_fro_behind_a_descriptor(transport, 0, false);
-        to_and_fro_behind_a_descriptor(transport, 0, true);
-        to_and_fro_behind_a_descriptor(transport, libc::EPOLLET, true);
+        to_and_fro_behind_a_descriptor(transport, 0, false, false);
+        to_and_fro_behind_a_descriptor(transport, 0, true, false);
+        to_and_fro_behind_a_descriptor(transport, libc::EPOLLET, true, false);
+        to_and_fro_behind_a_descriptor(transport, 0, true, true);
+        to_and_fro_behind_a_descriptor(transport, libc::EPOLLET, true, true);
     }
+}
+
+#[test]
+fn who_begins_to_watch_is_told_anew_of_what_is_there() {
+    let (left, right) = dealers("tcp", &Options::new());
+    let watched = epoll(left.fd().unwrap(), libc::EPOLLET);
+    right.send(&mut bytes(TOKEN)).unwrap();
+    left.wait(soon()).unwrap();
+    for _ in 0..3 {
+        left.watch(false).unwrap();
+        left.watch(true).unwrap();
+        wait_readable(watched);
+    }
+    // SAFETY: opened by `epoll`, used no more.
+    unsafe { libc::close(watched) };
 }
 
 #[test]

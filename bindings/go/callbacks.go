@@ -28,15 +28,14 @@ func goDividereHandle(context C.uintptr_t, source C.uint64_t, message *C.divider
 		return C.DIVIDERE_OK
 	}
 	// For the error handler, which is called next, on this thread.
-	h.reactor.failed = err
+	h.reactor.setFailed(err)
 	return fail(err)
 }
 
 //export goDividereHandleError
 func goDividereHandleError(context C.uintptr_t, source C.uint64_t, message *C.dividere_message_t, status C.dividere_status_t, text *C.char) {
 	r := cgo.Handle(context).Value().(*reactions)
-	err := r.failed
-	r.failed = nil
+	err := r.setFailed(nil)
 	if err == nil {
 		err = &Error{Status: Status(status), Text: C.GoString(text)}
 	}

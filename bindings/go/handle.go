@@ -25,6 +25,8 @@ type handle struct {
 	full fullQueue
 	// Of a request: TIMEOUT of a send says that nobody is connected yet.
 	connects bool
+	// Of a request: an attempt of one may take in what another one waits for.
+	shared bool
 }
 
 // open counts the handles that were neither closed nor collected.

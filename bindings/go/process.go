@@ -22,7 +22,7 @@ func Configure(options ...Option) error {
 // Shutdown closes every handle of the process and waits until what was accepted is sent: for at most the longest linger
 // time among the handles, or as long as ctx allows, whichever is shorter. Call it before main returns: returning from main
 // ends a Go program at once, and what was sent just before would be lost. Handles are closed afterwards, and new ones can
-// be made. ErrTimeout, or ctx.Err(), where something was left.
+// be made. ctx.Err() where ctx was over first.
 func Shutdown(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
@@ -37,7 +37,7 @@ func Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case err := <-done:
-		if err != nil && ctx.Err() != nil {
+		if err == nil && ctx.Err() != nil {
 			return contextError(ctx)
 		}
 		return err

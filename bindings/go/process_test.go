@@ -2,15 +2,19 @@ package dividere_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // childPart is what this test binary does as a process of its own.
@@ -37,6 +41,40 @@ func childPart(part string) int {
 		}
 		if err := dividere.Shutdown(ctx); err != nil {
 			return fail(err)
+		}
+		return 0
+	case "configure":
+		for _, wrong := range []struct {
+			got, want error
+		}{
+			{dividere.Configure(dividere.WithLinger(1)), dividere.ErrInvalidArgument},
+			{dividere.Configure(dividere.WithThreadNamePrefix("acme"), dividere.WithIOThreads(2), dividere.WithMaxSockets(100)), nil},
+		} {
+			if !errors.Is(wrong.got, wrong.want) {
+				return fail(wrong.got)
+			}
+		}
+		p, err := dividere.NewPublisher("tcp://127.0.0.1:*")
+		if err != nil {
+			return fail(err)
+		}
+		defer p.Close()
+		if err := dividere.Configure(); !errors.Is(err, dividere.ErrState) {
+			return fail(err)
+		}
+		names, err := filepath.Glob("/proc/self/task/*/comm")
+		if err != nil {
+			return fail(err)
+		}
+		count := 0
+		for _, name := range names {
+			comm, err := os.ReadFile(name)
+			if err == nil && strings.HasPrefix(string(comm), "acme") {
+				count++
+			}
+		}
+		if count < 2 {
+			return fail(fmt.Errorf("%d threads have the prefix", count))
 		}
 		return 0
 	}
@@ -68,6 +106,43 @@ func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
 		}
 	}
 	must(t, sender.Wait())
+}
+
+func TestTheProcessIsConfiguredOnce(t *testing.T) {
+	must(t, child(t, "configure").Wait())
+}
+
+func TestShutdownClosesEverything(t *testing.T) {
+	p, s := pair(t)
+	failed := make(chan error, 2)
+	before := dividere.Sleeping()
+	for range 2 {
+		go func() {
+			_, err := s.Recv(context.Background())
+			failed <- err
+		}()
+	}
+	until(t, "they wait", func() bool { return dividere.Sleeping() >= before+2 })
+	must(t, dividere.Shutdown(soon(t)))
+	wants(t, <-failed, dividere.ErrClosed)
+	wants(t, <-failed, dividere.ErrClosed)
+	wants(t, p.Send(soon(t), reading(1)), dividere.ErrClosed)
+	again, later := pair(t)
+	must(t, again.Send(soon(t), reading(1)))
+	_, err := later.Recv(soon(t))
+	must(t, err)
+	over, cancel := context.WithCancel(context.Background())
+	cancel()
+	wants(t, dividere.Shutdown(over), context.Canceled)
+}
+
+func TestDividereHasNoTypesInTheRegistryOfTheProgram(t *testing.T) {
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if path := file.Path(); !strings.HasPrefix(path, "google/protobuf/") && path != "messages.proto" && path != "short.proto" {
+			t.Errorf("%s", path)
+		}
+		return true
+	})
 }
 
 func TestAForgottenHandleIsClosed(t *testing.T) {

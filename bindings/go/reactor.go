@@ -33,7 +33,7 @@ type reactions struct {
 	mu      sync.Mutex
 	sources map[uint64]Receiver
 	onError func(Source, error)
-	// What the handler that ran last returned, until the error handler, which runs next, has it. Of the reactor's thread.
+	// What the handler that ran last returned, until the error handler, which runs next, has it.
 	failed error
 }
 
@@ -112,6 +112,15 @@ func (r *Reactor) Remove(source Receiver) error {
 		r.r.forget(h.id)
 	}
 	return err
+}
+
+// setFailed gives what was set before.
+func (r *reactions) setFailed(err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	before := r.failed
+	r.failed = err
+	return before
 }
 
 func (r *reactions) forget(id uint64) {

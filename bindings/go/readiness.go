@@ -18,11 +18,9 @@ import (
 )
 
 type readiness struct {
-	once sync.Once
 	mu   sync.Mutex
 	file *os.File
 	raw  syscall.RawConn
-	err  error
 	// Full while somebody sleeps at the descriptor.
 	turn chan struct{}
 	// Where a look by one concerns all (replies of calls): rung at each look.
@@ -33,15 +31,10 @@ type readiness struct {
 // sleeping counts those who wait for a handle.
 var sleeping atomic.Int64
 
-// await makes attempts until one says that it is over. The first one comes after the descriptor is watched, so that
-// nothing is missed. nil where the attempt was over, else why it was given up: because of the context, and then no
-// attempt took anything.
+// await makes attempts until one says that it is over. One comes after the descriptor is watched, so that nothing is
+// missed. nil where the attempt was over, else why it was given up: because of the context, and then no attempt took
+// anything.
 func (h *handle) await(ctx context.Context, attempt func() bool) error {
-	return h.awaitShared(ctx, false, attempt)
-}
-
-// awaitShared is await; with all, an attempt of one may take in what another one waits for.
-func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool) error {
 	if err := h.ready.open(h); err != nil {
 		return err
 	}
@@ -49,7 +42,7 @@ func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool)
 	defer sleeping.Add(-1)
 	for {
 		var news <-chan struct{}
-		if all {
+		if h.shared {
 			news = h.ready.looks.next()
 			if attempt() {
 				return nil
@@ -57,7 +50,7 @@ func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool)
 		}
 		select {
 		case h.ready.turn <- struct{}{}:
-			over, err := h.ready.sleep(ctx, all, attempt)
+			over, err := h.sleep(ctx, attempt)
 			<-h.ready.turn
 			if over || err != nil {
 				return err
@@ -76,7 +69,8 @@ func (h *handle) awaitShared(ctx context.Context, all bool, attempt func() bool)
 }
 
 // sleep makes attempts with the turn in hand. False and nil where the handle was closed meanwhile.
-func (r *readiness) sleep(ctx context.Context, all bool, attempt func() bool) (bool, error) {
+func (h *handle) sleep(ctx context.Context, attempt func() bool) (bool, error) {
+	r := &h.ready
 	stop := func() bool { return true }
 	woken := make(chan struct{})
 	if ctx.Done() != nil {
@@ -88,12 +82,16 @@ func (r *readiness) sleep(ctx context.Context, all bool, attempt func() bool) (b
 	}
 	over := false
 	err := r.raw.Read(func(uintptr) bool {
-		if all {
+		// The descriptor is watched only while somebody sleeps there, so that others are spared the telling. It fails only
+		// where the handle is closed, which the attempt says.
+		C.dividere_socket_watch(h.socket(), 1)
+		if h.shared {
 			r.looks.ring()
 		}
 		over = attempt()
 		return over
 	})
+	C.dividere_socket_watch(h.socket(), 0)
 	if !stop() {
 		<-woken
 		_ = r.file.SetReadDeadline(time.Time{})
@@ -111,39 +109,39 @@ func (r *readiness) sleep(ctx context.Context, all bool, attempt func() bool) (b
 	return false, nil
 }
 
-// open asks for the descriptor, once: whoever never waits needs none. It is a copy, which stays ours when the handle is
-// closed.
+// open asks for the descriptor, at the first wait. It is a copy, which stays ours when the handle is closed.
 func (r *readiness) open(h *handle) error {
-	r.once.Do(func() {
-		var file *os.File
-		r.err = h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
-			var fd C.int32_t
-			status := C.dividere_socket_fd(socket, &fd)
-			if status == C.DIVIDERE_OK {
-				file, r.err = pollable(int(fd))
-			}
-			return status
-		})
-		if r.err != nil || file == nil {
-			if r.err == nil {
-				r.err = errorf(StatusLimit, "no descriptor was left to wait at")
-			}
-			return
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.file != nil {
+		return nil
+	}
+	var file *os.File
+	var lacking error
+	err := h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
+		var fd C.int32_t
+		status := C.dividere_socket_fd(socket, &fd)
+		if status == C.DIVIDERE_OK {
+			file, lacking = pollable(int(fd))
 		}
-		raw, err := file.SyscallConn()
-		if err != nil {
-			file.Close()
-			r.err = errorf(StatusInternal, err.Error())
-			return
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.file, r.raw = file, raw
-		if r.closed {
-			file.Close()
-		}
+		return status
 	})
-	return r.err
+	if err != nil {
+		return err
+	}
+	if lacking != nil {
+		return errorf(StatusLimit, "no descriptor to wait at: "+lacking.Error())
+	}
+	raw, err := file.SyscallConn()
+	if err != nil {
+		file.Close()
+		return errorf(StatusInternal, err.Error())
+	}
+	r.file, r.raw = file, raw
+	if r.closed {
+		file.Close()
+	}
+	return nil
 }
 
 // pollable makes a copy of a descriptor that Go's netpoller watches.

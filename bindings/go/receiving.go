@@ -36,11 +36,7 @@ func (h *handle) recv(ctx context.Context, typed bool) (*slot, error) {
 	}
 	result := C.go_recv(h.socket(), s.c, form)
 	if result.status == C.DIVIDERE_WOULD_BLOCK {
-		err = h.await(ctx, func() bool {
-			result = C.go_recv(h.socket(), s.c, form)
-			return result.status != C.DIVIDERE_WOULD_BLOCK
-		})
-		if err != nil {
+		if result, err = h.awaitRecv(ctx, s, form); err != nil {
 			s.giveBack()
 			return nil, err
 		}
@@ -54,6 +50,16 @@ func (h *handle) recv(ctx context.Context, typed bool) (*slot, error) {
 		return nil, err
 	}
 	return s, err
+}
+
+// awaitRecv receives where there was nothing. Apart, so that what is there already is received without an allocation.
+func (h *handle) awaitRecv(ctx context.Context, s *slot, form C.int) (C.go_result, error) {
+	var result C.go_result
+	err := h.await(ctx, func() bool {
+		result = C.go_recv(h.socket(), s.c, form)
+		return result.status != C.DIVIDERE_WOULD_BLOCK
+	})
+	return result, err
 }
 
 // received gives what recv gave to use, and the slot back. An undecodable message becomes a DecodeError.

@@ -42,7 +42,7 @@ func NewRequest(endpoints string, options ...Option) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.connects = true
+	h.connects, h.shared = true, true
 	return &Request{Socket{h}, receiving{h}}, nil
 }
 
@@ -179,7 +179,7 @@ func (r *Request) up() bool {
 func (r *Request) finish(ctx context.Context, request C.dividere_request_t, call C.uint64_t, s *slot) error {
 	var result C.go_result
 	// A reply to one call may be received by another one, which puts it by.
-	err := r.h.awaitShared(ctx, true, func() bool {
+	err := r.h.await(ctx, func() bool {
 		result = C.go_finish_call(request, call, s.c)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
 	})

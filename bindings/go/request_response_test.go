@@ -298,3 +298,35 @@ func TestACallComesBackAfterItsServerDid(t *testing.T) {
 		t.Fatal(got)
 	}
 }
+
+func TestCallsBesideAReceiveInTurn(t *testing.T) {
+	// A dealer answers in any order.
+	served := dealer(t, "tcp://127.0.0.1:*")
+	at, err := served.LastEndpoint()
+	must(t, err)
+	r := request(t, at)
+	// Its reply comes last, and its receiver is the one who sleeps at the descriptor.
+	must(t, r.Send(soon(t), question(1)))
+	first, err := served.RecvMessage(soon(t))
+	must(t, err)
+	before := dividere.Sleeping()
+	received := make(chan error, 1)
+	go func() {
+		_, err := dividere.Recv[*testpb.Answer](soon(t), r)
+		received <- err
+	}()
+	until(t, "it sleeps", func() bool { return dividere.Sleeping() > before })
+	go func() {
+		m, err := served.RecvMessage(soon(t))
+		if err == nil {
+			err = m.Reply(soon(t), answer(2))
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	_, err = r.Call(soon(t), question(2))
+	must(t, err)
+	must(t, first.Reply(soon(t), answer(1)))
+	must(t, <-received)
+}

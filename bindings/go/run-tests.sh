@@ -38,3 +38,22 @@ echo "--- go test, collecting garbage all the time"
 GOGC=1 GODEBUG=cgocheck=1 go test -count=1 -timeout 300s "$@" .
 echo "--- go test, linked statically, against no shared library"
 env -u LD_LIBRARY_PATH go test -tags dividere_static -count=1 -timeout 300s "$@" .
+echo "--- the sample of the README, as a module of its own"
+work=$(mktemp -d "${TMPDIR:-/tmp}/dividere-go.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+# sample LANGUAGE: the first block of that language
+sample() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$root/README.md" | sed '1d;/^```$/,$d'; }
+mkdir -p "$work/program/reading"
+sample proto >"$work/reading.proto"
+sample go >"$work/program/main.go"
+go build -o "$work/protoc-gen-go" google.golang.org/protobuf/cmd/protoc-gen-go
+protoc --plugin="protoc-gen-go=$work/protoc-gen-go" --proto_path="$work" --go_out="$work/program/reading" \
+    --go_opt=paths=source_relative,Mreading.proto=example.com/program/reading "$work/reading.proto"
+sed -e 's|^module .*|module example.com/program|' go.mod >"$work/program/go.mod"
+cp go.sum "$work/program/go.sum"
+cd "$work/program"
+go mod edit -require=example.com/dividere@v0.0.0 -replace="example.com/dividere=$here"
+[ "$(timeout 60 go run .)" = cpu ] || {
+    echo "go: the sample does not say 'cpu'" >&2
+    exit 1
+}

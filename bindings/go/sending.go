@@ -69,7 +69,11 @@ func (h *handle) sendBytes(ctx context.Context, data []byte) error {
 }
 
 func (h *handle) sendCopy(ctx context.Context, name *C.char, data []byte) error {
-	return h.attempt(ctx, func() C.go_result {
+	result := C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
+	if result.status == C.DIVIDERE_OK {
+		return nil
+	}
+	return h.sendAgain(ctx, taken(result), func() C.go_result {
 		return C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
 	})
 }
@@ -86,7 +90,11 @@ func (h *handle) attempt(ctx context.Context, send func() C.go_result) error {
 	if result.status == C.DIVIDERE_OK {
 		return nil
 	}
-	err := taken(result)
+	return h.sendAgain(ctx, taken(result), send)
+}
+
+// sendAgain is what follows a first attempt that failed.
+func (h *handle) sendAgain(ctx context.Context, err error, send func() C.go_result) error {
 	if !h.sendsAgain(err) {
 		return err
 	}

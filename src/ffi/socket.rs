@@ -191,6 +191,15 @@ pub unsafe extern "C" fn dividere_socket_fd(socket: dividere_socket_t, fd: *mut 
     })
 }
 
+/// Tells whether somebody may be waiting at the descriptor, as it is from its first dividere_socket_fd on. With 0 it need
+/// not become readable, and receives cost less while there is much to receive; with 1 again, it becomes readable where
+/// there is something already, anew also for those who see edges alone. For event loops that wait only after a receive said WOULD_BLOCK: 1, receive once more, wait, 0.
+/// INVALID_ARGUMENT where it is neither.
+#[no_mangle]
+pub extern "C" fn dividere_socket_watch(socket: dividere_socket_t, watched: i32) -> dividere_status_t {
+    guard(|| find_socket(socket.id)?.watch(flag(watched, "watched")?))
+}
+
 /// What was counted so far.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_socket_statistics(

@@ -75,6 +75,11 @@ pub trait Channel: Send + Sync {
         }
     }
 
+    /// Whether somebody may be waiting at `fd`; see `Socket::watch`.
+    fn watch(&self, watched: bool) -> Result<()> {
+        self.sockets().iter().try_for_each(|socket| socket.watch(watched))
+    }
+
     /// A descriptor that is readable when a receive may work; see `Socket::fd`.
     fn fd(&self) -> Result<RawFd> {
         match self.sockets().first() {

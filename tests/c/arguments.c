@@ -233,6 +233,9 @@ static void of_sockets(void) {
     IS_CLOSED(dividere_socket_fd(none, &fd));
     IS_NULL(dividere_socket_fd(from, NULL));
     CHECK(fd == 77);
+    IS_CLOSED(dividere_socket_watch(none, 1));
+    IS_INVALID(dividere_socket_watch(from, 2));
+    CHECK_OK(dividere_socket_watch(from, 0));
     IS_CLOSED(dividere_socket_statistics(none, &statistics));
     IS_NULL(dividere_socket_statistics(to, NULL));
     IS_CLOSED(dividere_socket_event_recv(none, &event, -1));

@@ -393,6 +393,7 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_socket_recv_many", c_int32, [c_uint64, POINTER(c_void_p), c_size_t, c_int32, c_int64, POINTER(c_size_t)]),
     ("dividere_socket_wait", c_int32, [c_uint64, c_int64]),
     ("dividere_socket_fd", c_int32, [c_uint64, POINTER(c_int32)]),
+    ("dividere_socket_watch", c_int32, [c_uint64, c_int32]),
     ("dividere_socket_statistics", c_int32, [c_uint64, POINTER(Statistics)]),
     ("dividere_socket_event_recv", c_int32, [c_uint64, POINTER(Event), c_int64]),
     ("dividere_socket_set_event_callback", c_int32, [c_uint64, c_void_p, c_void_p, c_void_p]),

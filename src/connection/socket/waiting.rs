@@ -25,7 +25,7 @@ pub(super) struct State {
     pub open: bool,
     readers: Sleepers,
     writers: Sleepers,
-    /// The descriptor was handed out: somebody always counts as waiting to read.
+    /// The descriptor was handed out, and somebody may be waiting at it: who counts as waiting to read.
     exported: bool,
 }
 
@@ -142,6 +142,19 @@ impl Socket {
         let epoll = self.exported.get_or_init(|| epoll);
         entered.state.exported = true;
         Ok(epoll.fd())
+    }
+
+    /// Whether somebody may be waiting at `fd`, as it is from its making on. While nobody is, nobody has to be rung: that
+    /// costs each receive that leaves something behind two system calls.
+    pub fn watch(&self, watched: bool) -> Result<()> {
+        let mut entered = self.enter()?;
+        if self.exported.get().is_some() {
+            // Leaving makes it readable where there is something already: anew, as whoever begins to wait may see edges
+            // alone, and have missed the one before.
+            entered.hush(For::Reading);
+            entered.state.exported = watched;
+        }
+        Ok(())
     }
 
     /// Wakes those who sleep to receive, so that they look again whether they may.
