@@ -351,6 +351,33 @@ fn what_takes_longer_than_stopping_waits_is_answered_with_an_error() {
 }
 
 #[test]
+fn closing_ends_a_stop_that_still_waits() {
+    let server = registry();
+    let registry = client(&server.last_endpoint().unwrap());
+    let (keep, kept) = mpsc::channel();
+    let keep = Mutex::new(keep);
+    let service = serve(
+        &registry,
+        &local(),
+        Arc::new(move |request, _reply| {
+            keep.lock().unwrap().send(request.try_clone()?).unwrap();
+            Ok(())
+        }),
+    );
+    let client = caller(&registry);
+    std::thread::scope(|scope| {
+        let answer = scope.spawn(|| call(&client, b"kept"));
+        let message = kept.recv_timeout(LIMIT).unwrap();
+        let stopping = scope.spawn(|| service.stop(Deadline::Never));
+        wait_for(&client, 0);
+        assert_eq!(service.close().unwrap_err().status(), Status::Closed);
+        assert_eq!(stopping.join().unwrap().unwrap_err().status(), Status::Closed);
+        assert_eq!(status(answer.join().unwrap()), Status::Remote);
+        assert!(!message.can_reply());
+    });
+}
+
+#[test]
 fn stopping_under_load_loses_nothing() {
     let server = registry();
     let registry = client(&server.last_endpoint().unwrap());

@@ -27,6 +27,25 @@ type handle struct {
 	connects bool
 	// Of a request: an attempt of one may take in what another one waits for.
 	shared bool
+	// Where to wait; nil for that of a socket.
+	fd func(id uint64, fd *C.int32_t) C.dividere_status_t
+	// What must not be collected before it.
+	needs *handle
+	// Called before it is closed.
+	before func()
+}
+
+// working has those that work by themselves: nobody may hold them, and they are not to be collected.
+var working sync.Map
+
+// works says that it works by itself, until it is closed.
+func (h *handle) works() {
+	working.Store(h, nil)
+	select {
+	case <-h.ended:
+		working.Delete(h)
+	default:
+	}
 }
 
 // open counts the handles that were neither closed nor collected.
@@ -45,12 +64,16 @@ func newHandle(id uint64, end func(id uint64) C.dividere_status_t) *handle {
 func (h *handle) close() error {
 	h.once.Do(func() {
 		runtime.SetFinalizer(h, nil)
+		if h.before != nil {
+			h.before()
+		}
 		h.err = check(func() C.dividere_status_t { return h.end(h.id) })
 		if statusOf(h.err) == StatusClosed {
 			// By Shutdown, which closes everything.
 			h.err = nil
 		}
 		close(h.ended)
+		working.Delete(h)
 		h.ready.close()
 		open.Add(-1)
 	})

@@ -42,6 +42,8 @@ type settings struct {
 	// Of a subscriber: nil for everything.
 	types     []protoreflect.FullName
 	onlyTypes bool
+	// Of a service; nil for all others.
+	service *serviceSettings
 }
 
 // fullQueue is what the sends of a handle do, as far as Go does it.

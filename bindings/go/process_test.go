@@ -78,6 +78,9 @@ func childPart(part string) int {
 		}
 		return 0
 	}
+	if part == "serve" {
+		return fail(servingPart())
+	}
 	return fail(fmt.Errorf("no such part: %s", part))
 }
 

@@ -84,14 +84,14 @@ func (h *handle) sleep(ctx context.Context, attempt func() bool) (bool, error) {
 	err := r.raw.Read(func(uintptr) bool {
 		// The descriptor is watched only while somebody sleeps there, so that others are spared the telling. It fails only
 		// where the handle is closed, which the attempt says.
-		C.dividere_socket_watch(h.socket(), 1)
+		h.watched(1)
 		if h.shared {
 			r.looks.ring()
 		}
 		over = attempt()
 		return over
 	})
-	C.dividere_socket_watch(h.socket(), 0)
+	h.watched(0)
 	if !stop() {
 		<-woken
 		_ = r.file.SetReadDeadline(time.Time{})
@@ -118,9 +118,9 @@ func (r *readiness) open(h *handle) error {
 	}
 	var file *os.File
 	var lacking error
-	err := h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
+	err := check(func() C.dividere_status_t {
 		var fd C.int32_t
-		status := C.dividere_socket_fd(socket, &fd)
+		status := h.descriptor(&fd)
 		if status == C.DIVIDERE_OK {
 			file, lacking = pollable(int(fd))
 		}
@@ -142,6 +142,19 @@ func (r *readiness) open(h *handle) error {
 		file.Close()
 	}
 	return nil
+}
+
+func (h *handle) watched(on C.int32_t) {
+	if h.fd == nil {
+		C.dividere_socket_watch(h.socket(), on)
+	}
+}
+
+func (h *handle) descriptor(fd *C.int32_t) C.dividere_status_t {
+	if h.fd != nil {
+		return h.fd(h.id, fd)
+	}
+	return C.dividere_socket_fd(h.socket(), fd)
 }
 
 // pollable makes a copy of a descriptor that Go's netpoller watches.

@@ -52,9 +52,28 @@ func (r *Request) sender() *handle { return r.h }
 type CallOption func(*calling)
 
 type calling struct {
-	retries int
-	each    time.Duration
+	retries   int
+	each      time.Duration
+	mayRepeat bool
 }
+
+// may says whether a request may be served more than once.
+func (c *calling) may() C.int32_t {
+	if c.mayRepeat || c.retries > 0 {
+		return 1
+	}
+	return 0
+}
+
+// A Caller is a handle to ask with: Request, ServiceClient.
+type Caller interface {
+	call(ctx context.Context, options []CallOption, fill, use func(*slot) error) error
+}
+
+// MayRepeat says that a request may be served more than once: a service client sends it again where an instance went away
+// with it, or has not answered in half of the time left while there was another one; a broker hands it to another worker
+// where the first one dies.
+func MayRepeat() CallOption { return func(c *calling) { c.mayRepeat = true } }
 
 // WithRetries makes a call ask again, the next endpoint where there are several, up to so many times, each time after no
 // reply came within each. So a request may be served more than once; a broker is told that it may be repeated. The
@@ -66,13 +85,19 @@ func WithRetries(retries int, each time.Duration) CallOption {
 // Call asks and waits for the reply, which has to be of the type A, as *pb.Answer (proto.Message takes any), as long as
 // ctx allows. Where the other side answered with an error: its status (ErrRemote where a handler failed), with its text.
 // ErrTimeout where none of the attempts of WithRetries had a reply. DecodeError where the reply is of another type.
-func Call[A proto.Message](ctx context.Context, r *Request, question proto.Message, options ...CallOption) (A, error) {
+//
+// Of a ServiceClient also: ErrNotFound, at once, where nobody has the name; ErrBusy where all who could be asked are too
+// busy; ErrUnreachable where an instance went away and may have served it or not; where the time of ctx is over, ErrTimeout
+// beside ctx.Err(), with words for what was waited for.
+//
+//	answer, err := dividere.Call[*pb.Answer](ctx, client, question, dividere.MayRepeat())
+func Call[A proto.Message](ctx context.Context, with Caller, question proto.Message, options ...CallOption) (A, error) {
 	var answer A
 	if question == nil {
 		return answer, errNil
 	}
 	fill := func(s *slot) error { return s.prepare(question, proto.Size(question)) }
-	err := r.call(ctx, options, fill, func(s *slot) (err error) {
+	err := with.call(ctx, options, fill, func(s *slot) (err error) {
 		answer, err = parseAs[A](s.view())
 		return err
 	})
@@ -144,14 +169,10 @@ func (r *Request) attemptCall(whole context.Context, how *calling, s *slot) erro
 	if end, ok := ctx.Deadline(); ok {
 		replyTimeout = max(1, milliseconds(time.Until(end)))
 	}
-	mayRepeat := C.int(0)
-	if how.retries > 0 {
-		mayRepeat = 1
-	}
 	request := C.dividere_request_t{id: C.uint64_t(r.h.id)}
 	var call C.uint64_t
 	start := func() error {
-		return taken(C.go_start_call(request, s.c, mayRepeat, C.int64_t(replyTimeout), &call))
+		return taken(C.go_start_call(request, s.c, C.int(how.may()), C.int64_t(replyTimeout), &call))
 	}
 	err := start()
 	if isWouldBlock(err) {

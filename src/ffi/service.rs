@@ -122,7 +122,7 @@ pub unsafe extern "C" fn dividere_service_port(service: dividere_service_t, port
 
 /// Takes the service out of the registry, refuses new requests, waits until those that it has are answered, and closes
 /// it. TIMEOUT where that takes longer: it is closed all the same, and what is left is answered with an error. In a
-/// handler it waits for nothing: stop it from another thread.
+/// handler it waits for nothing: stop it from another thread. CLOSED where dividere_service_close cut it short.
 #[no_mangle]
 pub extern "C" fn dividere_service_stop(service: dividere_service_t, timeout_ms: i64) -> dividere_status_t {
     guard(|| find::<Service>(service.id)?.stop(Deadline::from_ms(timeout_ms)))

@@ -3,7 +3,7 @@
 mod pool;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -100,6 +100,8 @@ struct Inner {
     /// Somebody is to receive, or to run what waits.
     needed: Condvar,
     threads: AtomicUsize,
+    /// It was closed while it was being stopped.
+    cut_short: AtomicBool,
 }
 
 impl Service {
@@ -137,6 +139,7 @@ impl Service {
                 pool: Mutex::new(Pool::new()),
                 needed: Condvar::new(),
                 threads: AtomicUsize::new(0),
+                cut_short: AtomicBool::new(false),
             }),
             threads: Mutex::default(),
         })
@@ -266,7 +269,8 @@ impl Service {
     }
 
     /// As `stop`, at once: what is not answered is answered with an error. Handlers under way are waited for, at most
-    /// for 10 s (then TIMEOUT); in a handler they are not.
+    /// for 10 s (then TIMEOUT); in a handler they are not. CLOSED where it was closed or stopped before; a `stop` that
+    /// still waits ends with that, too.
     pub fn close(&self) -> Result<()> {
         self.end(Deadline::Now, Deadline::after(self.inner.linger.min(UNREGISTER_LIMIT)))
     }
@@ -275,6 +279,10 @@ impl Service {
         self.check()?;
         let inner = &self.inner;
         if std::mem::replace(&mut lock(&inner.pool).stopping, true) {
+            if matches!(deadline, Deadline::Now) {
+                inner.cut_short.store(true, Ordering::Release);
+                inner.desk.changed.notify();
+            }
             return Err(closed());
         }
         // First of all: so nobody new comes.
@@ -294,8 +302,10 @@ impl Service {
         lock(&inner.pool).phase = Phase::Refusing;
         inner.needed.notify_all();
         let in_handler = HANDLER_OF.get() == Arc::as_ptr(inner) as usize;
-        let finished = inner.wait_until(deadline, || inner.desk.is_empty() || in_handler);
-        if !threads.is_empty() && !in_handler {
+        let cut_short = || inner.cut_short.load(Ordering::Acquire);
+        inner.wait_until(deadline, || inner.desk.is_empty() || in_handler || cut_short());
+        let finished = inner.desk.is_empty() || in_handler;
+        if !cut_short() && !threads.is_empty() && !in_handler {
             let farewell = Deadline::after(FAREWELL).min(deadline);
             inner.wait_until_left_alone(farewell);
         }
@@ -328,6 +338,7 @@ impl Service {
         let late = "requests under way took longer than the time given";
         match (finished, ended, deadline) {
             (true, true, _) | (false, true, Deadline::Now) => Ok(()),
+            (false, _, _) if cut_short() => Err(self::closed()),
             _ => Err(Error::new(Status::Timeout, late)),
         }
     }
