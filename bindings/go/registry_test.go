@@ -115,7 +115,8 @@ func TestAWatchTellsWhatChanges(t *testing.T) {
 }
 
 func TestWaitingForARegistryThatIsNotThereEndsWithTheContext(t *testing.T) {
-	_, at := publisher(t, "tcp://127.0.0.1:*")
+	// It answers nobody.
+	_, at := response(t, "tcp://127.0.0.1:*")
 	client := registryClient(t, at)
 	ctx, cancel := context.WithCancel(soon(t))
 	before := time.Now()

@@ -140,7 +140,7 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	client, _ := registry(t)
 	s := service(t, client)
 	held := make(chan struct{})
-	let := make(chan struct{})
+	let := make(chan struct{}, 2)
 	must(t, dividere.Handle(s, func(_ context.Context, _ *testpb.Alarm) (*testpb.Alarm, error) {
 		held <- struct{}{}
 		<-let
@@ -154,11 +154,10 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	}()
 	_, err := dividere.Call[*testpb.Alarm](ctx, c, &testpb.Alarm{})
 	wants(t, err, context.Canceled)
-	close(let)
+	let <- struct{}{}
 	short, end := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer end()
-	let = make(chan struct{})
-	defer close(let)
+	defer func() { let <- struct{}{} }()
 	go func() { <-held }()
 	_, err = dividere.Call[*testpb.Alarm](short, c, &testpb.Alarm{})
 	wants(t, err, context.DeadlineExceeded)
