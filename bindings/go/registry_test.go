@@ -70,7 +70,7 @@ func TestAWatchTellsWhatChanges(t *testing.T) {
 		{dividere.WatchPut, "cloud"},
 		{dividere.WatchDelete, "cloud"},
 	}
-	var second *dividere.Registration
+	second := make(chan *dividere.Registration, 1)
 	step := 0
 	for event, err := range watch.All(soon(t)) {
 		must(t, err)
@@ -80,17 +80,17 @@ func TestAWatchTellsWhatChanges(t *testing.T) {
 		step++
 		switch step {
 		case 2:
-			// Before somebody waits, and while somebody does.
+			// While somebody waits; before somebody does, below.
 			go func() {
 				until(t, "it is waited for", func() bool { return dividere.Sleeping() > 0 })
-				second, err = client.Register(soon(t), "cloud", 5102, nil)
+				registration, err := client.Register(soon(t), "cloud", 5102, nil)
 				if err != nil {
 					t.Error(err)
 				}
+				second <- registration
 			}()
 		case 3:
-			until(t, "it is known here", func() bool { return second != nil })
-			must(t, second.Unregister(soon(t)))
+			must(t, (<-second).Unregister(soon(t)))
 		}
 		if step == len(wanted) {
 			break
