@@ -2467,7 +2467,7 @@ dividere_status_t dividere_service_port(struct dividere_service_t service, uint3
 /**
  * Takes the service out of the registry, refuses new requests, waits until those that it has are answered, and closes
  * it. TIMEOUT where that takes longer: it is closed all the same, and what is left is answered with an error. In a
- * handler it waits for nothing: stop it from another thread.
+ * handler it waits for nothing: stop it from another thread. CLOSED where dividere_service_close cut it short.
  */
 dividere_status_t dividere_service_stop(struct dividere_service_t service,
                                         int64_t timeout_ms);

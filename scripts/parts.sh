@@ -210,12 +210,19 @@ test_go() {
 # Every pattern between every two languages, after test_rust, test_native and
 # test_python have built what it needs.
 test_matrix() {
-    local python
+    local python have languages=()
+    if have=$(scripts/go-version.sh); then
+        run_build 'matrix go peer' 420 env BUILD="$test_build" scripts/go-build.sh tests/matrix/peer_go \
+            "$test_build/tests/matrix/matrix_peer_go"
+    else
+        skipped+=("go in the matrix: $have")
+        languages=(--languages rust,c,cpp,python,py22)
+    fi
     # Without it everything else is run all the same; that it is missing is a failure.
     python=$(tests/interop/setup.sh) || python=dividere-2.2.0-could-not-be-installed
     run_part 'matrix' 420 tests/matrix/run.py --build "$test_build" --python22 "$python" \
         --python build/python/venv-wheel/bin/python \
-        --examples "${CARGO_TARGET_DIR:-target}/debug/examples" --strict
+        --examples "${CARGO_TARGET_DIR:-target}/debug/examples" --strict "${languages[@]}"
     run_part 'demo' 240 env TELEMETRY_PYTHON="$root/build/python/venv-wheel/bin/python" \
         examples/telemetry/run.sh "$test_build/examples/telemetry" 40
 }
