@@ -216,7 +216,7 @@ test_matrix() {
             "$test_build/tests/matrix/matrix_peer_go"
     else
         skipped+=("go in the matrix: $have")
-        languages=(--languages rust,c,cpp,python,py22)
+        languages=(--languages "rust,c,cpp,python,py22")
     fi
     # Without it everything else is run all the same; that it is missing is a failure.
     python=$(tests/interop/setup.sh) || python=dividere-2.2.0-could-not-be-installed

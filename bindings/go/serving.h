@@ -30,9 +30,7 @@ static inline dividere_status_t go_serve_worker(void *context, dividere_worker_t
     return go_serve(context, request, reply);
 }
 
-static inline void go_forget(void *context) {
-    dividereGoForget((uintptr_t)context);
-}
+static inline void go_forget(void *context) { dividereGoForget((uintptr_t)context); }
 
 static inline dividere_status_t go_service_on(dividere_service_t service, const char *type_name, uintptr_t context) {
     return dividere_service_on(service, type_name, go_serve_service, (void *)context, go_forget);
