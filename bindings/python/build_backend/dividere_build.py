@@ -57,8 +57,22 @@ def version():
 
 
 def platform_tag():
-    wanted = os.environ.get("DIVIDERE_WHEEL_PLATFORM") or sysconfig.get_platform()
+    """On Linux it says that it runs where glibc is as new as here, or newer (PEP 600)."""
+    wanted = os.environ.get("DIVIDERE_WHEEL_PLATFORM")
+    if not wanted:
+        wanted = sysconfig.get_platform()
+        libc = re.fullmatch(r"glibc (\d+)\.(\d+).*", libc_version())
+        if wanted.startswith("linux-") and libc:
+            wanted = f"manylinux_{libc[1]}_{libc[2]}_{wanted[len('linux-') :]}"
     return re.sub(r"[^A-Za-z0-9_]", "_", wanted)
+
+
+def libc_version():
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") or ""
+    except (AttributeError, OSError, ValueError):
+        # Another libc.
+        return ""
 
 
 def built_library():

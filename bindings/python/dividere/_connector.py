@@ -356,12 +356,17 @@ class Receiver(Handle):
 
     def __iter__(self) -> Iterator[Any]:
         """The messages as they come, until the handle is closed."""
-        while True:
-            try:
-                message = self.recv()
-            except Closed:
-                return
-            yield message
+        return until_closed(self)
+
+
+def until_closed(receiver: Any) -> Iterator[Any]:
+    """What it receives, until it is closed."""
+    while True:
+        try:
+            received = receiver.recv()
+        except Closed:
+            return
+        yield received
 
 
 __all__ = ["Event", "EventKind", "Handle", "Receiver", "Sender", "StateError", "Statistics", "TimedOut"]

@@ -225,21 +225,12 @@ class _Dispatching:
             logger.debug("cannot tell a requester of an error: %s", error)
 
 
-class MtMsgReactor(_Dispatching):
-    """Receives from several objects on a thread of its own. Derive from it, with a method `handleX(self, obj, msg)`
-    for each type of message X (`handleX(self, obj, id, msg)` for one that came to a dealer through routers); `obj` is
-    the object that it arrived at, to be answered with `obj.send`. A handler that fails is logged, and its request is
-    answered with an error. The thread keeps the process alive until `stop`."""
+class _OnThread(_Dispatching):
+    """Calls them on a thread of its own, which sleeps until there is something to do."""
 
-    def __init__(self, obj: Any) -> None:
-        self._watcher = Watcher()
+    def __init__(self) -> None:
         self._done = False
-        self.objList_: list[Any] | None = obj if isinstance(obj, list) else [obj]
-        # A ShutdownEvent that is published here ends the reactor, too.
-        self.ipcName_ = f"ipc:///tmp/ipc-{uuid.uuid4()}"
-        self.objList_.append(messaging.Subscriber(self.ipcName_))
-        self.tid_ = threading.Thread(target=self.msgHandler, args=())
-        self.tid_.start()
+        self._watcher = Watcher()
 
     @property
     def done_(self) -> bool:
@@ -250,6 +241,22 @@ class MtMsgReactor(_Dispatching):
     def done_(self, value: bool) -> None:
         self._done = value
         self._watcher.wake()
+
+
+class MtMsgReactor(_OnThread):
+    """Receives from several objects on a thread of its own. Derive from it, with a method `handleX(self, obj, msg)`
+    for each type of message X (`handleX(self, obj, id, msg)` for one that came to a dealer through routers); `obj` is
+    the object that it arrived at, to be answered with `obj.send`. A handler that fails is logged, and its request is
+    answered with an error. The thread keeps the process alive until `stop`."""
+
+    def __init__(self, obj: Any) -> None:
+        super().__init__()
+        self.objList_: list[Any] | None = obj if isinstance(obj, list) else [obj]
+        # A ShutdownEvent that is published here ends the reactor, too.
+        self.ipcName_ = f"ipc:///tmp/ipc-{uuid.uuid4()}"
+        self.objList_.append(messaging.Subscriber(self.ipcName_))
+        self.tid_ = threading.Thread(target=self.msgHandler, args=())
+        self.tid_.start()
 
     def __del__(self) -> None:
         self.objList_ = None

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 
 from dividere import MsgLib, _logging, _slots, connection
 from dividere._ahead import made
-from dividere._connector import Event, Statistics
+from dividere._connector import Event, Statistics, until_closed
 from dividere._library import FOREVER, NOW, bare, quick, waiting
 from dividere._types import (
     MessageType,
@@ -234,12 +234,7 @@ class _Receiving(_Role):
 
     def __iter__(self) -> Iterator[Any]:
         """The messages as they come, until the handle is closed."""
-        while True:
-            try:
-                message = self.recv()
-            except Closed:
-                return
-            yield message
+        return until_closed(self)
 
 
 class Publisher(_Role):

@@ -15,10 +15,10 @@ from urllib.request import urlopen
 
 from dividere import MsgLib, _abi, _logging, messaging
 from dividere._abi import WatchKind
-from dividere._connector import text_of
+from dividere._connector import text_of, until_closed
 from dividere._library import lib, quick
 from dividere._waiting import check_aside, milliseconds
-from dividere.errors import Closed, NotFound, check
+from dividere.errors import NotFound, check
 from dividere.options import Options, pointer_of
 
 logger = _logging.messaging
@@ -90,12 +90,7 @@ class Watch:
 
     def __iter__(self) -> Iterator[tuple[int, Instance]]:
         """The events as they come, until it is closed."""
-        while True:
-            try:
-                event = self.recv()
-            except Closed:
-                return
-            yield event
+        return until_closed(self)
 
     @property
     def closed(self) -> bool:

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 
 from dividere import _logging, _slots, messaging, registry
 from dividere._library import lib, quick
-from dividere._reactor import Watcher, _Dispatching
+from dividere._reactor import _OnThread
 from dividere._types import name_of, names
 from dividere._waiting import beside, check_aside, milliseconds
 from dividere.errors import AddressInUse, Error, check
@@ -24,7 +24,7 @@ logger = _logging.messaging
 _PORTS = range(5101, 6001)
 
 
-class Service(_Dispatching):
+class Service(_OnThread):
     """Answers requests to the name of its class, `module.Class`. Derive from it, with a method `handleX(self, msg)` for
     each type of message X that answers with `self.send`. It registers with the registry on this host, at
     `ServiceRegistry.Server.port`, and waits for that."""
@@ -33,22 +33,11 @@ class Service(_Dispatching):
     tid1_: None = None
 
     def __init__(self) -> None:
-        self._done = False
-        self._watcher = Watcher()
+        super().__init__()
         self.name_ = f"{self.__module__}.{self.__class__.__name__}"
         self.setupSocket()
         self.tid_ = threading.Thread(target=self.run, args=())
         self.tid_.start()
-
-    @property
-    def done_(self) -> bool:
-        """Whether it shall end; setting it wakes the thread."""
-        return self._done
-
-    @done_.setter
-    def done_(self, value: bool) -> None:
-        self._done = value
-        self._watcher.wake()
 
     def setupSocket(self) -> None:
         """Binds to the first free port between 5101 and 6000, and registers."""

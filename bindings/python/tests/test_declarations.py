@@ -86,3 +86,15 @@ def test_the_types_hold_in_strict_mode():
         text=True,
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_typed_program_checks_in_strict_mode_against_what_is_installed(tmp_path):
+    pytest.importorskip("mypy")
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, BINDING / "tests" / "typed_program.py"],
+        cwd=tmp_path,
+        env={**os.environ, "MYPYPATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
