@@ -63,7 +63,12 @@ class ReadAhead:
             self._most = 1
         self._count = 1
         self._slot: _slots.Slot | None = None
-        self._lock = threading.Lock()
+        # How many messages of the slot were put into the queue; and whether there may be more: a signal's handler that
+        # raises, as Ctrl-C does, may end a fetch at any point.
+        self._queued = 0
+        self._is_fetching = False
+        # Taken again by a signal's handler that closes the subscriber, whatever this thread does then.
+        self._lock = threading.RLock()
         #: One entry for each that sleeps, or may sleep, until there is something to receive.
         self._sleepers: list[None] = []
         self._shown: _Shown | None = None
@@ -71,7 +76,7 @@ class ReadAhead:
 
     def next(self, ms: int) -> Any:
         """The next message, where none was read ahead."""
-        if self._count > 1 and not self._sleepers:
+        if (self._count > 1 and not self._sleepers) or self._is_fetching:
             entry = self._fetch()
             if entry is not None:
                 return made(entry)
@@ -126,12 +131,15 @@ class ReadAhead:
         where something was: nothing is to be waited for then."""
         self._sleepers.append(None)
         with self._lock:
-            # Nobody is about to fill the queue any more.
+            # Nobody is about to fill the queue any more, but for what a signal kept from it.
+            if self._is_fetching:
+                self._fill()
             return not self.queue
 
     def awake(self) -> None:
         """Somebody sleeps no more."""
-        self._sleepers.pop()
+        if self._sleepers:
+            self._sleepers.pop()
 
     def show(self, fd: int) -> int:
         """The descriptor to be given out in place of this one: from here on somebody always counts as sleeping."""
@@ -156,8 +164,8 @@ class ReadAhead:
     def forked(self) -> None:
         """In a forked child: what was read ahead is the parent's, and another thread may have held the lock."""
         self.queue.clear()
-        self._lock = threading.Lock()
-        self._slot = None
+        self._lock = threading.RLock()
+        self._slot, self._is_fetching = None, False
 
     def _taken(self) -> Entry | None:
         try:
@@ -175,47 +183,63 @@ class ReadAhead:
         with self._lock:
             if self.queue:
                 return self._taken()
-            self._clear_large()
-            slot = self._slot
-            if slot is None:
-                slot = self._slot = _slots.batch()
-            count = self._count
-            batch = slot.batch
-            batch.count, batch.typed, batch.framed, batch.stops_when_full = count, 1, 0, 1
-            status = _recv_batch(self._handle, slot.into, NOW)
-            if status or not self._handle.value:
-                self._count = 1
-                self._release()
-                return None
-            buffer, fits = slot.buffer, True
-            for index, (kind, _, _, _, length, size, offset) in enumerate(slot.described()):
-                middle = offset + length
-                if kind != _slots.TYPED:
-                    self.queue.append((_refuse, slot.all_bytes(index), index))
-                elif offset == _slots.NOT_COPIED:
-                    fits = False
-                    _, name, payload = slot.look(index)
-                    self.queue.append((_maker(name), payload, index))
-                else:
-                    name = buffer[offset:middle]
-                    make = makers.get(name) or _maker(name)
-                    self.queue.append((make, buffer[middle : middle + size], index))
-            if batch.received == count:
-                self._count = min(2 * count, self._most)
-            elif fits:
-                self._count = 1
+            if not self._is_fetching:
+                if self._sleepers:
+                    # Whoever is about to sleep may have looked into the queue already.
+                    return None
+                self._clear_large()
+                slot = self._slot
+                if slot is None:
+                    slot = self._slot = _slots.batch()
+                batch = slot.batch
+                batch.count, batch.typed, batch.framed, batch.stops_when_full = self._count, 1, 0, 1
+                batch.received = batch.described = self._queued = 0
+                self._is_fetching = True
+                _recv_batch(self._handle, slot.into, NOW)
+            self._fill()
             return self._taken()
+
+    def _fill(self) -> None:
+        """Puts into the queue what was received."""
+        slot = self._slot
+        if slot is not None and slot.batch.received:
+            buffer, batch = slot.buffer, slot.batch
+            for index, (kind, _, _, _, length, size, offset) in enumerate(slot.described()):
+                if index < self._queued:
+                    continue
+                if kind != _slots.TYPED:
+                    entry: Entry = (_refuse, slot.all_bytes(index), index)
+                elif offset == _slots.NOT_COPIED:
+                    _, name, payload = slot.look(index)
+                    entry = (_maker(name), payload, index)
+                else:
+                    middle = offset + length
+                    name = buffer[offset:middle]
+                    entry = (makers.get(name) or _maker(name), buffer[middle : middle + size], index)
+                self._queued = index + 1
+                self.queue.append(entry)
+            if batch.received == batch.count:
+                self._count = min(2 * self._count, self._most)
+            elif offset != _slots.NOT_COPIED:
+                self._count = 1
+        else:
+            self._count = 1
+            self._release()
+        self._is_fetching = False
+        if not self._handle.value:
+            # Closed meanwhile.
+            self.queue.clear()
+            self._release()
 
     def _clear_large(self) -> None:
         # The last one that was received may be large, and not replaced by the next ones.
-        if self._slot is not None:
+        if self._slot is not None and self._slot.batch.received:
             self._slot.clear(self._slot.batch.received - 1)
 
     def _release(self) -> None:
-        slot, self._slot = self._slot, None
+        self._clear_large()
+        slot, self._slot, self._is_fetching = self._slot, None, False
         if slot is not None:
-            if slot.batch.received:
-                slot.clear(slot.batch.received - 1)
             _slots.batches.append(slot)
 
 

@@ -42,7 +42,7 @@ from dividere._waiting import (
     interruptible,
     milliseconds,
 )
-from dividere.errors import Closed, StateError, TimedOut, check, error_of
+from dividere.errors import Closed, Error, StateError, TimedOut, check, error_of
 from dividere.options import Options
 
 logger = _logging.connection
@@ -200,10 +200,23 @@ class Subscriber(Connector, Receiver):
     def recv_many(self, most: int = _slots.BATCH_MESSAGES, timeout: float | None = None) -> list[bytes]:
         """Waits for a message and takes what else is there already, at most `most`: one call into C for up to
         256 of them."""
+        found: list[bytes] = []
         try:
-            if self._ahead.asleep():
+            self._ahead.asleep()
+            while len(found) < most:
+                data = self._ahead.next_bytes()
+                if data is None:
+                    break
+                found.append(data)
+            if not found:
                 return super().recv_many(most, timeout)
-            return [self.recv(0)]
+            if len(found) < most:
+                try:
+                    found += super().recv_many(most - len(found), 0)
+                except Error:
+                    # What was found comes first; what is wrong is told next time.
+                    pass
+            return found
         finally:
             self._ahead.awake()
 

@@ -26,7 +26,7 @@ def generated(tmp_path_factory):
 def test_an_example_gets_what_it_should(name, generated):
     environment = {**os.environ, "PYTHONPATH": str(generated), "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
     done = subprocess.run(
-        [sys.executable, "-X", "dev", str(EXAMPLES / "python" / f"{name}.py")],
+        [sys.executable, "-W", "error", str(EXAMPLES / "python" / f"{name}.py")],
         env=environment,
         capture_output=True,
         text=True,

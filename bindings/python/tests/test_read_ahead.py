@@ -134,7 +134,7 @@ def test_no_more_is_read_ahead_than_belongs_to_the_queue(options, most):
             deepest = max(deepest, len(subscriber.connection._ahead.queue) + 1)
     except dividere.TimedOut:
         assert deepest <= most
-    assert deepest == most or "receive_high_water_mark" in options or "keep_latest" in options
+    assert subscriber.connection._ahead._most == most
 
 
 def test_all_that_was_read_ahead_goes_to_threads_that_wait():
@@ -165,24 +165,33 @@ def test_all_that_was_read_ahead_goes_to_threads_that_wait():
     assert sorted(taken) == list(range(MANY))
 
 
-def test_nothing_is_read_ahead_while_another_thread_sleeps():
+def test_nothing_is_read_ahead_while_somebody_sleeps():
     publisher, subscriber = publishing(0)
-    woken = threading.Event()
-    sleeping = threading.Thread(target=lambda: subscriber.connection.wait() and woken.set())
+    ahead = subscriber.connection._ahead
+    sleeping = threading.Thread(target=subscriber.connection.wait)
     sleeping.start()
     end = time.monotonic() + LIMIT
-    while not subscriber.connection._ahead._sleepers:
+    while not ahead._sleepers:
         assert time.monotonic() < end
         time.sleep(0.001)
-    for i in range(MANY):
-        publisher.send(numbered(i))
-    publisher.flush(timeout=LIMIT)
-    # At least until the sleeper is awake.
-    while not woken.is_set():
-        subscriber.recv(timeout=LIMIT)
-        assert not subscriber.connection._ahead.queue or not subscriber.connection._ahead._sleepers
+    publisher.send(numbered(0))
     sleeping.join(LIMIT)
-    assert woken.is_set()
+    assert not sleeping.is_alive() and not ahead._sleepers
+    # The same, held still.
+    assert ahead.asleep()
+    for i in range(1, MANY):
+        publisher.send(numbered(i))
+    taken = []
+    for _ in range(50):
+        taken.append(number(subscriber.recv(timeout=LIMIT)))
+        assert not ahead.queue
+    # Also by one that had looked before they fell asleep.
+    assert ahead._fetch() is None and not ahead.queue
+    ahead.awake()
+    taken += read_ahead(subscriber)
+    assert taken == list(range(len(taken)))
+    assert not ahead.asleep(), "there is something to be taken before anybody sleeps"
+    ahead.awake()
 
 
 def test_a_descriptor_is_readable_while_anything_is_there():
@@ -201,6 +210,71 @@ def test_a_descriptor_is_readable_while_anything_is_there():
     publisher.send(numbered(7))
     assert select.select([fd], [], [], LIMIT)[0]
     assert number(subscriber.recv(timeout=0)) == 7
+
+
+def test_a_descriptor_is_readable_where_everything_was_read_ahead():
+    for _ in range(100):
+        _, subscriber = publishing(7)
+        # One, two, and then all four that are left, if they have arrived by then.
+        taken = [number(subscriber.recv(timeout=LIMIT)) for _ in range(4)]
+        if len(subscriber.connection._ahead.queue) == 3:
+            break
+    else:
+        pytest.fail("the rest was never read ahead")
+    fd = subscriber.fileno()
+    while len(taken) < 7:
+        assert select.select([fd], [], [], LIMIT)[0], f"not readable with {7 - len(taken)} to come"
+        taken.append(number(subscriber.recv(timeout=0)))
+    assert not select.select([fd], [], [], 0)[0]
+    assert taken == list(range(7))
+
+
+def test_an_interrupt_at_any_point_loses_nothing(monkeypatch):
+    """As Ctrl-C right behind the call into C, and while messages are put into the queue."""
+    from dividere import _ahead
+
+    class Interrupt(BaseException):
+        pass
+
+    plain, at = _ahead._recv_batch, iter(range(1, 1000))
+
+    def interrupted(handle, into, timeout):
+        status = plain(handle, into, timeout)
+        if into._obj.stops_when_full and next(at) % 2:
+            raise Interrupt
+        return status
+
+    class Makers(dict):
+        def get(self, name):
+            if next(at) % 11 == 0:
+                raise Interrupt
+            return super().get(name)
+
+    publisher, subscriber = publishing()
+    makers = Makers(_ahead.makers)
+    taken, interrupts = [], 0
+    with monkeypatch.context() as patch:
+        patch.setattr(_ahead, "_recv_batch", interrupted)
+        patch.setattr(_ahead, "makers", makers)
+        while len(taken) < MANY:
+            try:
+                if len(taken) % 3 == 0:
+                    assert subscriber.wait(timeout=LIMIT)
+                taken.append(number(subscriber.recv(timeout=LIMIT)))
+            except Interrupt:
+                interrupts += 1
+    assert taken == list(range(MANY)) and interrupts > 5
+
+
+def test_a_signals_handler_may_close_it():
+    _, subscriber = publishing()
+    ahead = subscriber.connection._ahead
+    read_ahead(subscriber)
+    with ahead._lock:
+        # As on the same thread, in the middle of anything.
+        subscriber.close()
+    with pytest.raises(dividere.Closed):
+        subscriber.recv(timeout=0)
 
 
 def test_poll_sees_what_was_read_ahead():
