@@ -91,7 +91,15 @@ def test_the_types_hold_in_strict_mode():
 def test_a_typed_program_checks_in_strict_mode_against_what_is_installed(tmp_path):
     pytest.importorskip("mypy")
     checked = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--cache-dir", os.devnull, BINDING / "tests" / "typed_program.py"],
+        [
+            sys.executable,
+            "-m",
+            "mypy",
+            "--strict",
+            "--cache-dir",
+            os.devnull,
+            BINDING / "tests" / "typed_program.py",
+        ],
         cwd=tmp_path,
         env={**os.environ, "MYPYPATH": ""},
         capture_output=True,

@@ -33,7 +33,9 @@ def test_an_example_gets_what_it_should(name, generated):
         timeout=3 * LIMIT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("\n") >= 2 and not done.stderr
+    assert done.stdout.count("\n") >= 2
+    # Nothing on stderr but the log of a handler that is meant to fail.
+    assert not done.stderr or (name == "service" and "ValueError: that is too large" in done.stderr)
 
 
 def test_each_pattern_has_its_example_as_in_the_other_languages():

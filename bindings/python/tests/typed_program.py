@@ -58,4 +58,8 @@ async def follow(client: registry.ServiceRegistry.Client) -> str:
 
 
 if __name__ == "__main__":
-    print(publish(dividere.Options(linger_ms=0)), call(), asyncio.run(follow(registry.ServiceRegistry.Client("a", 1))))
+    print(
+        publish(dividere.Options(linger_ms=0)),
+        call(),
+        asyncio.run(follow(registry.ServiceRegistry.Client("a", 1))),
+    )
