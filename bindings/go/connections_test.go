@@ -126,7 +126,7 @@ func TestTheLogGoesToSlog(t *testing.T) {
 	until(t, "something is logged", func() bool {
 		mu.Lock()
 		defer mu.Unlock()
-		return strings.Contains(lines.String(), "target=")
+		return strings.Contains(lines.String(), "level=INFO") && strings.Contains(lines.String(), "target=")
 	})
 	must(t, dividere.SetLogger(nil, 0))
 }

@@ -126,6 +126,9 @@ func TestAReactorAnswersLater(t *testing.T) {
 	}
 	must(t, r.Stop(soon(t)))
 	wants(t, lent.Reply(answer(1)), dividere.ErrState)
+	if lent.TypeName() != "" || lent.Payload() != nil {
+		t.Fatal("a Source that was kept has its message still")
+	}
 }
 
 func TestTimersIdleAndPostedFunctionsRun(t *testing.T) {

@@ -177,3 +177,36 @@ func TestWaitTellsThatThereIsSomething(t *testing.T) {
 	must(t, s.WaitConnected(soon(t), 0))
 	must(t, p.Flush(soon(t)))
 }
+
+func TestAReceiverIsWokenWhileOthersUseItsHandle(t *testing.T) {
+	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
+	ctx, cancel := context.WithCancel(soon(t))
+	var users sync.WaitGroup
+	for range 2 {
+		users.Add(1)
+		go func() {
+			defer users.Done()
+			// Each takes in what the connections have told the handle, and with that the news of a message.
+			for ctx.Err() == nil {
+				if err := errors.Join(s.SubscribePrefix([]byte("other")), s.UnsubscribePrefix([]byte("other"))); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		}()
+	}
+	arrived := make(chan error)
+	go func() {
+		for range 2000 {
+			_, err := s.Recv(ctx)
+			arrived <- err
+		}
+	}()
+	for range 2000 {
+		must(t, p.Send(soon(t), reading(1)))
+		// Nothing but the news of this one wakes the receiver.
+		must(t, <-arrived)
+	}
+	cancel()
+	users.Wait()
+}
