@@ -168,10 +168,22 @@ const LONG_MS: i64 = 120_000;
 
 #[test]
 fn a_request_that_may_be_repeated_moves_on_when_the_one_it_asked_is_lost() {
-    let (silent, response) = (silent(), Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap());
+    let ipc = std::env::temp_dir().join(format!("dividere-moves-on-{}", std::process::id()));
+    for lost_at in [
+        "@tcp://127.0.0.1:*".to_owned(),
+        "@inproc://moves-on".to_owned(),
+        format!("@ipc://{}", ipc.display()),
+    ] {
+        moves_on(&lost_at);
+    }
+}
+
+fn moves_on(lost_at: &str) {
+    let silent = Dealer::new(lost_at, &Options::new()).unwrap();
+    let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
     let both = format!(
-        "{},{}",
-        silent.last_endpoint().unwrap().replace("tcp", ">tcp"),
+        ">{},{}",
+        silent.last_endpoint().unwrap(),
         response.last_endpoint().unwrap()
     );
     let request = Request::new(&both, &Options::new()).unwrap();
@@ -199,7 +211,7 @@ fn a_request_that_may_be_repeated_moves_on_when_the_one_it_asked_is_lost() {
         let took = asked.elapsed();
         response.close().unwrap();
         outcomes.into_iter().for_each(|outcome| outcome.unwrap().unwrap());
-        assert!(took < Duration::from_secs(20), "{took:?}");
+        assert!(took < Duration::from_secs(20), "{lost_at}: {took:?}");
     });
 }
 

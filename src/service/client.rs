@@ -25,9 +25,10 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 
 /// Calls a service by its name. May be used from any thread, with any number of calls at once. Dropping it closes it.
 ///
-/// A thread of its own follows what is registered and connects to every instance; calls take turns at those that are
-/// connected. An instance whose connection is lost, or that does not answer heartbeats, ends its calls at once. Where the
-/// registry is of dividere 2.2.0, which tells of no changes, it is asked whenever no instance is connected.
+/// A thread of its own follows what is registered and connects to every instance, another one for as long as hosts of
+/// instances are looked up by their names; calls take turns at those that are connected. An instance whose connection is
+/// lost, or that does not answer heartbeats, ends its calls at once. Where the registry is of dividere 2.2.0, which tells
+/// of no changes, it is asked whenever no instance is connected.
 pub struct ServiceClient {
     inner: Arc<Inner>,
     thread: Mutex<Option<OwnThread>>,
