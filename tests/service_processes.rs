@@ -172,3 +172,54 @@ fn a_registry_may_come_and_go() {
         .call(&mut typed(ASK, b""), &mut Message::new(), LIMIT_MS, true)
         .unwrap();
 }
+
+/// A registry that stands still says nothing, and ends nothing: calls go on, and what comes is found by the next one.
+#[test]
+fn a_frozen_registry_is_left_for_the_next_and_no_call_fails() {
+    be_what_was_asked_for();
+    let test = "a_frozen_registry_is_left_for_the_next_and_no_call_fails";
+    let endpoints = [(); 2].map(|()| format!("tcp://127.0.0.1:{}", fixed_port()));
+    let frozen = Process::start(test, "registry", &endpoints[0]);
+    client_with_lease(&endpoints[0], LEASE_MS)
+        .wait_connected(soon())
+        .unwrap();
+    let both = endpoints.join(",");
+    let _first = Process::start(test, "service", &both);
+    let registry = Arc::new(client_with_lease(&both, LEASE_MS));
+    let client = ServiceClient::new(NAME, &registry, &Options::default()).unwrap();
+    client.wait_for_service(soon()).unwrap();
+    let _next = Process::start(test, "registry", &endpoints[1]);
+    client_with_lease(&endpoints[1], LEASE_MS)
+        .wait_connected(soon())
+        .unwrap();
+    let (served, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let callers: Vec<_> = (0..4u8)
+            .map(|caller| {
+                let (client, served, over) = (&client, &served, &over);
+                scope.spawn(move || {
+                    let mut reply = Message::new();
+                    while !over.load(Ordering::Acquire) {
+                        // Not to be repeated: each one that is lost shows.
+                        client.call(&mut typed(ASK, &[caller]), &mut reply, LIMIT_MS, false)?;
+                        served.fetch_add(1, Ordering::AcqRel);
+                    }
+                    Ok::<(), dividere::Error>(())
+                })
+            })
+            .collect();
+        frozen.signal(libc::SIGSTOP);
+        let _another = Process::start(test, "service", &both);
+        let found = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| wait_for(&client, 2)));
+        let (before, start) = (served.load(Ordering::Acquire), Instant::now());
+        while served.load(Ordering::Acquire) < before + 200 && start.elapsed() < LIMIT {
+            std::thread::yield_now();
+        }
+        over.store(true, Ordering::Release);
+        for caller in callers {
+            caller.join().unwrap().unwrap();
+        }
+        println!("found at the next registry after {:?}", found.unwrap());
+    });
+    assert!(served.load(Ordering::Acquire) > 200);
+}
