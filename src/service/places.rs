@@ -18,8 +18,10 @@ use crate::registry::instance::Instance;
 
 /// So long one that did not answer in time is asked only where there is no other.
 const PROBATION: Duration = Duration::from_secs(1);
-/// So long until a connection that could not be made is tried again: doubled with each failure.
+/// So long until a connection is tried again that could not be made, or was lost at once: doubled with each failure.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// One that lasts so long is no failure.
+const STEADY: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 
 /// One connection to one instance. After the connection was lost, another one takes its place.
@@ -28,6 +30,7 @@ pub(super) struct Place {
     pub number: u64,
     pub endpoint: String,
     pub request: Request,
+    made: Instant,
     /// When it did not answer in time.
     slow: Mutex<Option<Instant>>,
 }
@@ -50,7 +53,7 @@ struct Known {
     instance: Instance,
     /// None until its connection was made.
     place: Option<Arc<Place>>,
-    /// How often no connection could be made, and when it is tried again.
+    /// How often in a row no connection could be made, or was lost at once; and when it is tried again.
     failures: u32,
     due: Instant,
     /// Its host is a name that the system has to be asked for, which may take long.
@@ -58,6 +61,12 @@ struct Known {
 }
 
 impl Known {
+    fn failed(&mut self, now: Instant) {
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(8));
+        self.failures += 1;
+        self.due = now + pause.min(LONGEST_PAUSE);
+    }
+
     fn is_due(&self, now: Instant) -> bool {
         self.place.is_none() && self.due <= now
     }
@@ -84,6 +93,7 @@ impl Dialer {
             number: task.number,
             endpoint,
             request,
+            made: Instant::now(),
             slow: Mutex::new(None),
         }))
     }
@@ -217,7 +227,10 @@ impl Places {
         let mut lost = Vec::new();
         for known in self.known.values_mut() {
             if let Some(place) = known.place.take_if(has_lost) {
-                known.due = now;
+                match place.made.elapsed() < STEADY {
+                    true => known.failed(now),
+                    false => (known.failures, known.due) = (0, now),
+                }
                 lost.push(place);
             }
         }
@@ -283,16 +296,11 @@ impl Places {
         let known = self.known.get_mut(&task.instance.id).filter(wants);
         match (known, made) {
             (Some(known), Ok(place)) => {
-                known.failures = 0;
                 known.place = Some(place);
                 None
             }
             (Some(known), Err(error)) => {
-                let pause = FIRST_PAUSE
-                    .saturating_mul(1 << known.failures.min(8))
-                    .min(LONGEST_PAUSE);
-                known.failures += 1;
-                known.due = Instant::now() + pause;
+                known.failed(Instant::now());
                 let (name, endpoint) = (&task.instance.name, task.instance.endpoint());
                 log_line!(Warning, "service", "cannot connect to '{name}' at {endpoint}: {error}");
                 None

@@ -7,7 +7,9 @@ use crate::connection::clock::Deadline;
 use crate::connection::options::Options;
 use crate::connection::resolve::names;
 use crate::error::{Result, Status};
+use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
+use crate::messaging::response::Response;
 use crate::registry::client::RegistryClient;
 use crate::registry::server::RegistryServer;
 use crate::service::client::ServiceClient;
@@ -104,4 +106,28 @@ fn a_name_without_an_address_is_tried_again_until_it_has_one() {
     names::set(HOST, &["127.0.0.1"]);
     client.wait_for_service(soon()).expect("it has an address now");
     assert_eq!(call(&client, false).expect("an answer"), b"late");
+}
+
+/// Whoever accepts connections only to drop them costs a connection now and then, and not one after the other.
+#[test]
+fn an_instance_that_ends_every_connection_is_tried_less_and_less_often() {
+    let server = RegistryServer::new("tcp://127.0.0.1:*", &Options::default()).expect("a registry");
+    let registry = registry_client(&server, "127.0.0.1");
+    let mut response = Response::new("@tcp://127.0.0.1:*", &Options::default()).expect("a response");
+    let endpoint = response.last_endpoint().expect("it is bound");
+    let port = endpoint.rsplit(':').next().and_then(|port| port.parse().ok());
+    let port = port.expect("a port");
+    registry.register("acme.Drop", port, b"", soon()).expect("a registry");
+    let client = ServiceClient::new("acme.Drop", &registry, &Options::default()).expect("a client");
+    response.wait_connected(1, soon()).expect("the client");
+    let begin = Instant::now();
+    let mut connections = 1;
+    while begin.elapsed() < Duration::from_secs(3) {
+        response.close().expect("it was open");
+        response = Response::new(&format!("@{endpoint}"), &Options::default()).expect("a response");
+        connections += usize::from(response.wait_connected(1, Deadline::from_ms(500)).is_ok());
+    }
+    // After 0.25, 0.5, 1, 2 and 4 s.
+    assert!((2..=6).contains(&connections), "{connections} connections in 3 s");
+    drop(client);
 }
