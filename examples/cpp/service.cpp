@@ -71,7 +71,7 @@ int main() {
         const dividere::Service grace = serve(registry, "grace");
 
         const dividere::ServiceClient client(name, registry);
-        client.wait(10s);
+        client.wait_for_service(10s);
         ask(client, 2);
 
         ada.stop(10s); // finishes what it has, and the client goes to the other one

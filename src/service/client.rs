@@ -104,9 +104,8 @@ impl ServiceClient {
         let own = Arc::clone(&inner);
         let spawned = with_signals_blocked(|| {
             std::thread::Builder::new().name("dividere-find".into()).spawn(move || {
+                let _at_the_end = ThreadEnded(&own);
                 own.run(&epoll);
-                own.thread_ended.store(true, Ordering::Release);
-                own.changed.notify();
             })
         });
         let thread = spawned.map_err(|e| {
@@ -252,6 +251,16 @@ impl Drop for ServiceClient {
 
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 const RING: u64 = 0;
+
+/// Tells that the thread has ended, also by a panic.
+struct ThreadEnded<'a>(&'a Inner);
+
+impl Drop for ThreadEnded<'_> {
+    fn drop(&mut self) {
+        self.0.thread_ended.store(true, Ordering::Release);
+        self.0.changed.notify();
+    }
+}
 
 /// What became of a request that was given to one instance.
 enum Outcome {
