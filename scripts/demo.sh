@@ -19,5 +19,12 @@ if DIVIDERE_LIBRARY=$PWD/$build/lib/libdividere.so bindings/python/build-wheel.s
 else
     echo "The Python package could not be installed (see $log): the operator's view is the one in C++."
 fi
+# What reads /proc is in Go.
+agent=$build/examples/telemetry/telemetry_agent
+if BUILD=$build scripts/go-build.sh examples/telemetry/agent "$agent" >>"$log" 2>&1; then
+    export TELEMETRY_AGENT=$PWD/$agent
+else
+    echo "The Go publisher could not be built (see $log): the one in C++ takes its place."
+fi
 echo
 exec examples/telemetry/run.sh "$build/examples/telemetry" "${1:-200}"

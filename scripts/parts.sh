@@ -210,8 +210,10 @@ test_go() {
 # Every pattern between every two languages, after test_rust, test_native and
 # test_python have built what it needs.
 test_matrix() {
-    local python have languages=()
+    local python have languages=() agent=
     if have=$(scripts/go-version.sh); then
+        agent=$root/$test_build/examples/telemetry/telemetry_agent
+        run_build 'telemetry agent' 420 env BUILD="$test_build" scripts/go-build.sh examples/telemetry/agent "$agent"
         run_build 'matrix go peer' 420 env BUILD="$test_build" scripts/go-build.sh tests/matrix/peer_go \
             "$test_build/tests/matrix/matrix_peer_go"
     else
@@ -223,7 +225,7 @@ test_matrix() {
     run_part 'matrix' 420 tests/matrix/run.py --build "$test_build" --python22 "$python" \
         --python build/python/venv-wheel/bin/python \
         --examples "${CARGO_TARGET_DIR:-target}/debug/examples" --strict "${languages[@]}"
-    run_part 'demo' 240 env TELEMETRY_PYTHON="$root/build/python/venv-wheel/bin/python" \
+    run_part 'demo' 240 env TELEMETRY_PYTHON="$root/build/python/venv-wheel/bin/python" TELEMETRY_AGENT="$agent" \
         examples/telemetry/run.sh "$test_build/examples/telemetry" 40
 }
 

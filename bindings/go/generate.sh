@@ -40,3 +40,5 @@ generate internal/testpb example.com/dividere/internal/testpb internal/testpb/*.
 matrix=$root/tests/matrix
 generate $matrix/peer_go/matrixpb example.com/dividere-matrix/matrixpb $matrix/matrix.proto
 generate $matrix/peer_go/telemetrypb example.com/dividere-matrix/telemetrypb $root/tests/vectors/telemetry.proto
+generate $root/examples/telemetry/agent/telemetrypb example.com/telemetry-agent/telemetrypb $root/examples/telemetry/telemetry.proto
+generate $root/benches/go/benchpb example.com/dividere-bench/benchpb $root/benches/proto/bench.proto

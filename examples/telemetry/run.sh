@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the telemetry example, each part a process of its own: a name registry, a C++
-# publisher, a C subscriber, and two instances of the C++ aggregator, a service that
+# Runs the telemetry example, each part a process of its own: a name registry, a
+# publisher in Go, a C subscriber, and two instances of the C++ aggregator, a service that
 # is found by its name. Asks it for a summary of so many readings, kills one instance
 # meanwhile, prints what the other one answers, and stops everything. Fails when
 # anything does, or anything is lost.
@@ -8,7 +8,8 @@
 #   run.sh PROGRAMS_FOLDER [READINGS]
 #
 # TELEMETRY_PYTHON names a Python that has the package dividere: the operator's view is
-# in Python then, and in C++ otherwise.
+# in Python then, and in C++ otherwise. TELEMETRY_AGENT names the publisher that was
+# built from agent/: without it that is in C++, too.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 programs=$1
@@ -27,7 +28,14 @@ trap cleanup EXIT
 feed=ipc://$work/readings
 
 # Which part is in which language; what asks for the table.
-languages='registry, publisher, aggregator: C++; subscriber: C'
+languages='registry, aggregator: C++; subscriber: C'
+if [ -n "${TELEMETRY_AGENT:-}" ]; then
+    agent=$TELEMETRY_AGENT
+    languages+='; publisher: Go'
+else
+    agent=$programs/telemetry_publisher
+    languages+='; publisher: C++'
+fi
 if [ -n "${TELEMETRY_PYTHON:-}" ]; then
     protoc --proto_path="$here" --python_out="$work" telemetry.proto
     export PYTHONPATH=$work
@@ -52,7 +60,7 @@ disown "$victim"
 "$programs/telemetry_subscriber" "$feed" >"$work/subscriber" &
 subscriber=$!
 # Connecting before the publisher is there is fine: it is tried until it is.
-"$programs/telemetry_publisher" "$feed" "$interval_ms" 3 >"$work/publisher" &
+"$agent" "$feed" "$interval_ms" 3 >"$work/publisher" &
 publisher=$!
 running=("$registry" "$aggregator" "$victim" "$subscriber" "$publisher")
 

@@ -1,0 +1,11 @@
+module example.com/dividere-bench
+
+go 1.23
+
+require (
+	example.com/dividere v0.0.0
+	github.com/pebbe/zmq4 v1.4.0
+	google.golang.org/protobuf v1.36.12
+)
+
+replace example.com/dividere => ../../bindings/go
