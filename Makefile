@@ -23,7 +23,7 @@ build: ## build the shared and the static library
 demo: setup ## show live telemetry of this machine, sent and asked for through dividere
 	@JOBS=$(JOBS) scripts/demo.sh
 
-test: setup ## run every test that takes seconds: Rust, C, C++, Python, installed copy
+test: setup ## run every test that takes seconds: Rust, C, C++, Python, Go, installed copy
 	@JOBS=$(JOBS) scripts/test.sh
 
 soak: ## run the tests that take minutes
@@ -41,7 +41,7 @@ bench: ## compare with raw libzmq, cppzmq + protobuf, pyzmq and dividere 2.2.0
 lint: ## check formatting and lints, warnings being errors
 	@scripts/lint.sh
 
-format: ## lay out Rust, C, C++ and Python files as `make lint` wants them
+format: ## lay out Rust, C, C++, Go and Python files as `make lint` wants them
 	@scripts/lint.sh --fix
 
 header: ## write include/dividere.h anew from src/ffi
