@@ -101,6 +101,7 @@ def programs(build, target):
         Program("Rust API", [f"{target}/dividere-bench", "rust"], "raw libzmq", 0.95, 1.05),
         Program("C ABI, bytes", [c, "bytes"], "raw libzmq", 0.95, 1.05),
         Program("C ABI, typed", [c, "typed"], "raw libzmq", 0.95, 1.05, equal_frames=True),
+        Program("reactor", [c, "reactor"], "C ABI, typed", 0.8),
         Program("raw libzmq + protobuf", [cpp + "bench_raw_cpp"]),
         Program("C++", [cpp + "bench_cpp"], "raw libzmq + protobuf", 0.95, 1.05, equal_frames=True),
         Program("cppzmq + envelope by hand", [cpp + "bench_by_hand"]),

@@ -9,10 +9,13 @@ build=build/bench
 target=$build/cargo
 jobs=${JOBS:-2}
 cargo build --release --locked -p dividere-bench --target-dir "$target"
-# The libzmq and libsodium that were just built, for the C++ program that is compared with.
-zmq=$(find "$target/release/build" -name libzmq.a -printf '%h\n' | head -n 1)
-sodium=$(find "$target/release/build" -name libsodium.a -printf '%h\n' | head -n 1)
-include=$(find "$target/release/build" -path '*zmq*' -name zmq.h -printf '%h\n' | head -n 1)
+# The libzmq and libsodium that were just built, and not those of a build before, for the C++ program that is compared with.
+newest() {
+    find "$target/release/build" "$@" -printf '%T@ %h\n' | sort -rn | head -n 1 | cut -d ' ' -f 2-
+}
+zmq=$(newest -name libzmq.a)
+sodium=$(newest -name libsodium.a)
+include=$zmq/source/include
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDIVIDERE_BUILD_BENCHMARKS=ON \
   -DDIVIDERE_BENCH_ZMQ="$PWD/$zmq" -DDIVIDERE_BENCH_SODIUM="$PWD/$sodium" \
   -DDIVIDERE_BENCH_ZMQ_INCLUDE="$PWD/$include" >"$build/configure.log"

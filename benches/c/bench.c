@@ -1,6 +1,7 @@
 /* One end of a benchmark over the C ABI: `bench_c bytes|typed|reactor MODE ENDPOINT SIZE COUNT`.
  * Modes and output as in benches/rust/src/main.rs. `typed` sends a payload of SIZE bytes that is
- * ready, in an envelope; `bytes` sends SIZE bytes without one. */
+ * ready, in an envelope; `bytes` sends SIZE bytes without one. `reactor` sends as `typed` does, and
+ * receives by a handler of a reactor in place of a loop of its own. */
 
 #define _POSIX_C_SOURCE 200809L
 
@@ -15,7 +16,7 @@
 
 #define TYPE_NAME "bench.Payload"
 
-static int typed;
+static int typed, by_reactor;
 static size_t size;
 static uint64_t count;
 static char *payload;
@@ -107,21 +108,56 @@ static void receive_all(const char *endpoint) {
     check(dividere_subscriber_close(subscriber), "close");
 }
 
+/* What the handler knows: how many came, and when the first one did. */
+struct received {
+    uint64_t messages, start;
+};
+
+static dividere_status_t on_payload(void *context, const dividere_delivery_t *from, dividere_message_t *m) {
+    struct received *received = context;
+    look(m);
+    received->messages++;
+    if (received->messages == 1)
+        received->start = now();
+    return received->messages == count ? dividere_reactor_stop(from->reactor, 0) : DIVIDERE_OK;
+}
+
+static void receive_by_reactor(const char *endpoint) {
+    dividere_subscriber_t subscriber;
+    dividere_reactor_t reactor;
+    struct received received = {0, 0};
+    dividere_options_t *options = waiting();
+    check(dividere_subscriber_new(endpoint, options, &subscriber), "subscriber");
+    check(dividere_reactor_new(&reactor), "reactor");
+    check(dividere_reactor_on(reactor, TYPE_NAME, on_payload, &received, NULL), "handler");
+    check(dividere_reactor_add(reactor, dividere_subscriber_socket(subscriber)), "add");
+    check(dividere_reactor_run(reactor), "run");
+    printf("%" PRIu64 "\n", now() - received.start);
+    dividere_options_free(options);
+    check(dividere_reactor_close(reactor), "close");
+    check(dividere_subscriber_close(subscriber), "close");
+}
+
+static void receive(const char *endpoint) {
+    if (by_reactor)
+        receive_by_reactor(endpoint);
+    else
+        receive_all(endpoint);
+}
+
 static void answer_all(const char *endpoint) {
     dividere_response_t response;
-    dividere_message_t *question = message(), *answer = message();
+    dividere_message_t *m = message();
     uint64_t i;
     char binds[512];
     snprintf(binds, sizeof binds, "@%s", endpoint);
     check(dividere_response_new(binds, NULL, &response), "response");
     tell_endpoint(dividere_response_socket(response));
     for (i = 0; i < count; i++) {
-        check(typed ? dividere_response_recv(response, question, -1)
-                    : dividere_response_recv_bytes(response, question, -1),
+        check(typed ? dividere_response_recv(response, m, -1) : dividere_response_recv_bytes(response, m, -1),
               "receive");
-        look(question);
-        fill(answer);
-        check(dividere_response_send(response, answer), "send");
+        look(m);
+        check(dividere_response_send(response, m), "send");
     }
     check(dividere_response_close(response), "close");
 }
@@ -150,10 +186,11 @@ int main(int argc, char **argv) {
     dividere_publisher_t publisher;
     dividere_options_t *options = waiting();
     if (argc != 6) {
-        fprintf(stderr, "usage: bench_c bytes|typed send|recv|ping|pong|both ENDPOINT SIZE COUNT\n");
+        fprintf(stderr, "usage: bench_c bytes|typed|reactor send|recv|ping|pong|both ENDPOINT SIZE COUNT\n");
         return 2;
     }
-    typed = strcmp(argv[1], "typed") == 0;
+    by_reactor = strcmp(argv[1], "reactor") == 0;
+    typed = by_reactor || strcmp(argv[1], "typed") == 0;
     mode = argv[2];
     endpoint = argv[3];
     size = (size_t)strtoull(argv[4], NULL, 10);
@@ -168,7 +205,7 @@ int main(int argc, char **argv) {
         tell_endpoint(dividere_publisher_socket(publisher));
         send_all(&publisher);
     } else if (strcmp(mode, "recv") == 0) {
-        receive_all(endpoint);
+        receive(endpoint);
     } else if (strcmp(mode, "pong") == 0) {
         answer_all(endpoint);
     } else if (strcmp(mode, "ping") == 0) {
@@ -178,7 +215,7 @@ int main(int argc, char **argv) {
         check(dividere_publisher_new(endpoint, options, &publisher), "publisher");
         if (pthread_create(&thread, NULL, send_all, &publisher) != 0)
             return 1;
-        receive_all(endpoint);
+        receive(endpoint);
         pthread_join(thread, NULL);
     } else if (strcmp(mode, "frame") == 0) {
         size_t frame = size;

@@ -39,15 +39,15 @@ fn set(raw: *mut c_void, option: i32, value: &[u8], what: &str) -> Result<()> {
 
 pub(crate) fn apply(raw: *mut c_void, kind: Kind, options: &Options) -> Result<()> {
     let int = |option: u32, value: i64, what: &str| set_int(raw, option as i32, clamp(value), what);
-    match set_int(
-        raw,
-        zmq_sys::ZMQ_SYS_BATCH_SIZE as i32,
-        BATCH_SIZE,
-        "set the size of batches",
-    ) {
-        // A libzmq that is not ours has no such option, and batches of its own.
-        Err(error) if error.status() == Status::InvalidArgument => {}
-        set => set?,
+    // A libzmq that is not ours has no such options, and ways of its own.
+    let if_ours = |option: u32, value: i32, what: &str| match set_int(raw, option as i32, value, what) {
+        Err(error) if error.status() == Status::InvalidArgument => Ok(()),
+        set => set,
+    };
+    if_ours(zmq_sys::ZMQ_SYS_BATCH_SIZE, BATCH_SIZE, "set the size of batches")?;
+    if !kind.publishes() {
+        // Where a message came from is asked of subscriptions only.
+        if_ours(zmq_sys::ZMQ_SYS_PLAIN_MESSAGES, 1, "receive plain messages")?;
     }
     let subscriber = matches!(kind, Kind::Subscriber | Kind::RawSubscriber);
     // A subscriber sends nothing but subscriptions: it loses those beyond its send queue in silence, and has none to

@@ -44,7 +44,7 @@ impl Frame {
     pub fn with_size(size: usize) -> Result<Frame> {
         let mut raw = MaybeUninit::<zmq_msg_t>::uninit();
         // SAFETY: on success the whole message is set.
-        if size > MOST || unsafe { zmq_sys::zmq_msg_init_size(raw.as_mut_ptr(), size) } != 0 {
+        if size > MOST || unsafe { zmq_sys::zmq_sys_msg_init_size(raw.as_mut_ptr(), size) } != 0 {
             return Err(no_memory(size));
         }
         // SAFETY: see above.
@@ -61,7 +61,7 @@ impl Frame {
         // SAFETY: closed, and made anew or at least empty: initialised at every return. The bytes live as long as it does.
         unsafe {
             zmq_sys::zmq_msg_close(&mut self.raw);
-            if zmq_sys::zmq_msg_init_size(&mut self.raw, size) != 0 {
+            if zmq_sys::zmq_sys_msg_init_size(&mut self.raw, size) != 0 {
                 zmq_sys::zmq_msg_init(&mut self.raw);
                 return Err(no_memory(size));
             }

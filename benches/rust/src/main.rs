@@ -17,7 +17,12 @@ mod vanishing;
 use std::io::Write;
 use std::time::Instant;
 
-/// What both libraries do. The endpoint is told through `bound`.
+/// What is sent. It is there already: each message of it costs its sender one copy, in every library.
+fn payload(size: usize) -> Vec<u8> {
+    vec![b'x'; size]
+}
+
+/// What both libraries do. Who answers sends back the very message that came. The endpoint is told through `bound`.
 pub trait Library {
     fn send(endpoint: &str, size: usize, count: u64, bound: &dyn Fn(&str));
     /// Receives COUNT messages; calls `first` when the first one is there.

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_void, CString};
 
-use crate::Library;
+use crate::{payload, Library};
 
 pub struct Raw;
 
@@ -59,12 +59,13 @@ pub fn readable(socket: *mut c_void) -> zmq_sys::zmq_pollitem_t {
     }
 }
 
-fn send(socket: *mut c_void, size: usize) {
+fn send(socket: *mut c_void, payload: &[u8]) {
     unsafe {
         let mut message = std::mem::MaybeUninit::uninit();
-        assert_eq!(zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), size), 0);
+        assert_eq!(zmq_sys::zmq_msg_init_size(message.as_mut_ptr(), payload.len()), 0);
         let mut message = message.assume_init();
-        *zmq_sys::zmq_msg_data(&mut message).cast::<u8>() = 1;
+        let place = zmq_sys::zmq_msg_data(&mut message).cast::<u8>();
+        std::ptr::copy_nonoverlapping(payload.as_ptr(), place, payload.len());
         assert!(zmq_sys::zmq_msg_send(&mut message, socket, 0) >= 0);
     }
 }
@@ -81,8 +82,9 @@ impl Library for Raw {
         set(publisher, XPUB_NODROP, 1);
         bound(&bind(publisher, endpoint));
         recv(publisher, &mut message(), 1);
+        let payload = payload(size);
         for _ in 0..count {
-            send(publisher, size);
+            send(publisher, &payload);
         }
         unsafe { zmq_sys::zmq_close(publisher) };
         if !endpoint.starts_with("inproc") {
@@ -118,9 +120,10 @@ impl Library for Raw {
     fn ping(endpoint: &str, size: usize, count: u64, each: &mut dyn FnMut()) {
         let request = socket(zmq_sys::ZMQ_REQ);
         connect(request, endpoint);
+        let payload = payload(size);
         let mut message = message();
         for _ in 0..count {
-            send(request, size);
+            send(request, &payload);
             recv(request, &mut message, size);
             each();
         }

@@ -10,6 +10,7 @@ mod curve;
 mod engine;
 mod heartbeat;
 mod listener;
+mod messages;
 mod publisher;
 mod receiving;
 mod signals;
@@ -38,6 +39,7 @@ pub fn apply(source: &Path) {
         .chain(context::PATCHES)
         .chain(signals::PATCHES)
         .chain(batches::PATCHES)
+        .chain(messages::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

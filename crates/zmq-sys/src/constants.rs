@@ -115,6 +115,9 @@ pub const ZMQ_SYS_UNSENT_PIPES: u32 = 1_000_001;
 /// Of ours, too. Write-only, int, at least 8192, the default: how many bytes of small messages are gathered for one write
 /// to a connection, and read from one at a time. Messages of 8 KiB and more pass by that buffer.
 pub const ZMQ_SYS_BATCH_SIZE: u32 = 1_000_002;
+/// Of ours, too. Write-only, int, 0 or 1: messages received over connections that are made from now on have no properties
+/// (`ZMQ_SRCFD`, "Peer-Address", "User-Id"), and cost less.
+pub const ZMQ_SYS_PLAIN_MESSAGES: u32 = 1_000_003;
 
 // Message properties.
 pub const ZMQ_MORE: u32 = 1;

@@ -96,6 +96,9 @@ extern "C" {
     /// A message with a copy of `size` bytes.
     #[link_name = "zmq_sys_msg_init_buffer"]
     pub fn zmq_msg_init_buffer(msg: *mut zmq_msg_t, buf: *const c_void, size: usize) -> c_int;
+    /// As [`zmq_msg_init_size`], and small messages of one thread share their memory: malloc is asked once for many, and
+    /// one that is kept keeps up to 16 KiB.
+    pub fn zmq_sys_msg_init_size(msg: *mut zmq_msg_t, size: usize) -> c_int;
 }
 
 #[cfg(zmq_system)]
@@ -134,6 +137,10 @@ mod missing {
 
     pub unsafe fn zmq_socket_get_peer_state(_: *mut c_void, _: *const c_void, _: usize) -> c_int {
         unsupported()
+    }
+
+    pub unsafe fn zmq_sys_msg_init_size(msg: *mut zmq_msg_t, size: usize) -> c_int {
+        zmq_msg_init_size(msg, size)
     }
 
     pub unsafe fn zmq_msg_init_buffer(_: *mut zmq_msg_t, _: *const c_void, _: usize) -> c_int {

@@ -1,13 +1,122 @@
 /*  Gives C names to functions that libzmq 4.3.5 always defines but, without its
-    draft API, declares as C++ (src/zmq_draft.h).                             */
+    draft API, declares as C++ (src/zmq_draft.h); and makes small messages
+    without an allocation for each.                                           */
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
-#include "zmq.h"
+#include <atomic>
+#include <new>
+
+#include "precompiled.hpp"
+#include "msg.hpp"
 #include "zmq_draft.h"
 
+/*  Small messages share slabs of memory. A thread takes them from its slab one
+    after the other; whoever closes a message, most often an I/O thread, counts
+    it out of the slab; and the last one out gives the slab back. So malloc, which
+    two threads would meet in for each message, is asked once for many. A message
+    that is kept keeps its slab: 16 KiB at most.                              */
+
+namespace {
+typedef zmq::msg_t::content_t content_t;
+
+const size_t slab_size = 16 * 1024;
+/*  Larger ones are malloc's.                                                 */
+const size_t largest_in_slab = 1536;
+/*  More than there are messages in a slab: while it is a thread's own, it is not
+    given back.                                                               */
+const uint32_t head_start = 0x40000000;
+
+struct slab_t {
+    std::atomic<uint32_t> users;
+};
+
+/*  Messages begin behind the counter, on a line of their own.                */
+const size_t slab_header = 64;
+
+struct supply_t {
+    char *slab;
+    char *next;
+    char *end;
+    uint32_t made;
+    bool over;
+};
+
+/*  Of a trivial type, so that no access asks whether it was constructed.     */
+thread_local supply_t supply = {NULL, NULL, NULL, 0, false};
+
+slab_t *as_slab(char *slab_) { return reinterpret_cast<slab_t *>(slab_); }
+
+void give_back(char *slab_, uint32_t users_) {
+    if (as_slab(slab_)->users.fetch_sub(users_, std::memory_order_acq_rel) == users_) {
+        as_slab(slab_)->~slab_t();
+        free(slab_);
+    }
+}
+
+extern "C" void zmq_sys_close_in_slab(void *, void *slab_) { give_back(static_cast<char *>(slab_), 1); }
+
+/*  The thread ends: its slab is left to the messages in it.                  */
+struct ending_t {
+    ~ending_t() {
+        if (supply.slab)
+            give_back(supply.slab, head_start - supply.made);
+        supply.slab = supply.next = supply.end = NULL;
+        supply.over = true;
+    }
+    void known() {}
+};
+thread_local ending_t ending;
+
+/*  A slab with room, in place of the full one. False where there is none.    */
+__attribute__((noinline)) bool renew() {
+    if (supply.over)
+        return false;
+    ending.known();
+    if (supply.slab) {
+        const uint32_t unused = head_start - supply.made;
+        if (as_slab(supply.slab)->users.load(std::memory_order_acquire) == unused) {
+            /*  All of its messages are closed: it is ours alone.             */
+            as_slab(supply.slab)->users.store(head_start, std::memory_order_relaxed);
+            supply.next = supply.slab + slab_header;
+            supply.made = 0;
+            return true;
+        }
+        give_back(supply.slab, unused);
+        supply.slab = supply.next = supply.end = NULL;
+    }
+    char *const slab = static_cast<char *>(malloc(slab_size));
+    if (!slab)
+        return false;
+    new (slab) slab_t;
+    as_slab(slab)->users.store(head_start, std::memory_order_relaxed);
+    supply.slab = slab;
+    supply.next = slab + slab_header;
+    supply.end = slab + slab_size;
+    supply.made = 0;
+    return true;
+}
+} // namespace
+
 extern "C" {
+
+int zmq_sys_msg_init_size(zmq_msg_t *msg_, size_t size_) {
+    zmq::msg_t *const msg = reinterpret_cast<zmq::msg_t *>(msg_);
+#ifndef __SANITIZE_ADDRESS__ /* which sees the end of an allocation only */
+    if (size_ > static_cast<size_t>(zmq::msg_t::max_vsm_size) && size_ <= largest_in_slab) {
+        const size_t taken = (sizeof(content_t) + size_ + 15) & ~static_cast<size_t>(15);
+        if (static_cast<size_t>(supply.end - supply.next) >= taken || renew()) {
+            content_t *const content = reinterpret_cast<content_t *>(supply.next);
+            supply.next += taken;
+            ++supply.made;
+            return msg->init_external_storage(content, content + 1, size_, zmq_sys_close_in_slab, supply.slab);
+        }
+    }
+#endif
+    return msg->init_size(size_);
+}
 
 int zmq_sys_socket_monitor_versioned(void *s_, const char *addr_, uint64_t events_, int event_version_, int type_) {
     return zmq_socket_monitor_versioned(s_, addr_, events_, event_version_, type_);

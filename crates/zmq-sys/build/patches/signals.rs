@@ -1,7 +1,8 @@
-//! How a thread looks for commands of others: with a system call less.
+//! How a thread looks for commands of others: with fewer system calls.
 
 use super::Patch;
 
+const NUMBER: &str = "the process's number is known";
 const LOOK: &str = "looks for commands that do not wait";
 
 pub const PATCHES: &[Patch] = &[
@@ -32,5 +33,44 @@ pub const PATCHES: &[Patch] = &[
 #ifdef ZMQ_POLL_BASED_ON_POLL
     struct pollfd pfd;
 ",
+    },
+    // Each send and each wait asks the kernel for the process's number, to tell a forked child: up to seven times for one
+    // wake-up. It changes by fork alone, which can be heard of.
+    Patch {
+        file: "src/signaler.cpp",
+        why: NUMBER,
+        old: "#if !defined(ZMQ_HAVE_WINDOWS)
+// Helper to sleep",
+        new: "#ifdef HAVE_FORK
+#include <atomic>
+#include <pthread.h>
+
+static std::atomic<int> known_pid (0);
+
+extern \"C\" {
+static void note_pid ()
+{
+    known_pid.store (static_cast<int> (::getpid ()),
+                     std::memory_order_relaxed);
+}
+}
+
+static int current_pid ()
+{
+    const int known = known_pid.load (std::memory_order_relaxed);
+    if (likely (known != 0))
+        return known;
+    //  Twice, where two threads come at once, is no harm. Where it cannot
+    //  be heard of, the kernel is asked each time.
+    if (pthread_atfork (NULL, NULL, note_pid) == 0)
+        note_pid ();
+    return static_cast<int> (::getpid ());
+}
+
+#define getpid current_pid
+#endif
+
+#if !defined(ZMQ_HAVE_WINDOWS)
+// Helper to sleep",
     },
 ];
