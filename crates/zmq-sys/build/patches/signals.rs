@@ -3,6 +3,7 @@
 use super::Patch;
 
 const NUMBER: &str = "the process's number is known";
+const NOTHING: &str = "that there are no commands is seen without a system call";
 const LOOK: &str = "looks for commands that do not wait";
 
 pub const PATCHES: &[Patch] = &[
@@ -72,5 +73,22 @@ static int current_pid ()
 
 #if !defined(ZMQ_HAVE_WINDOWS)
 // Helper to sleep",
+    },
+    // Whoever reads commands until there are none, or looks before he waits, read the eventfd in vain. A pipe whose reader
+    // sleeps tells whether anything was written since: then, and only then, a signal was sent or is about to be.
+    Patch {
+        file: "src/mailbox.cpp",
+        why: NOTHING,
+        old: "    //  Receive the signal.
+    rc = _signaler.recv_failable ();
+",
+        new: "    if (timeout_ == 0 && _cpipe.reader_sleeps ()) {
+        errno = EAGAIN;
+        return -1;
+    }
+
+    //  Receive the signal.
+    rc = _signaler.recv_failable ();
+",
     },
 ];
