@@ -60,12 +60,10 @@ impl Frame {
         }
         // SAFETY: closed, and made anew or at least empty: initialised at every return. The bytes live as long as it does.
         unsafe {
-            zmq_sys::zmq_msg_close(&mut self.raw);
-            if zmq_sys::zmq_sys_msg_init_size(&mut self.raw, size) != 0 {
-                zmq_sys::zmq_msg_init(&mut self.raw);
+            let data = zmq_sys::zmq_sys_msg_renew(&mut self.raw, size);
+            if data.is_null() {
                 return Err(no_memory(size));
             }
-            let data = zmq_sys::zmq_msg_data(&mut self.raw);
             Ok(std::slice::from_raw_parts_mut(data.cast(), size))
         }
     }
@@ -87,15 +85,23 @@ impl Frame {
     }
 
     /// The content. The pointer stays valid until the frame is changed, moved or dropped.
+    #[inline]
     pub fn bytes(&self) -> &[u8] {
-        let len = self.len();
-        if len == 0 {
-            return &[];
-        }
-        // SAFETY: zmq_msg_data gives `len` readable bytes that live as long as the message; it only reads it.
+        self.look().0
+    }
+
+    /// The content, and whether another frame of the same message follows.
+    #[inline]
+    pub(crate) fn look(&self) -> (&[u8], bool) {
+        let (mut len, mut more) = (0, 0);
+        // SAFETY: `len` readable bytes that live as long as the message, which is only read.
         unsafe {
-            let data = zmq_sys::zmq_msg_data((&self.raw as *const zmq_msg_t).cast_mut());
-            std::slice::from_raw_parts(data.cast(), len)
+            let data = zmq_sys::zmq_sys_msg_look(&self.raw, &mut len, &mut more);
+            let bytes = match len {
+                0 => &[],
+                _ => std::slice::from_raw_parts(data.cast(), len),
+            };
+            (bytes, more != 0)
         }
     }
 

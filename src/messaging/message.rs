@@ -47,6 +47,9 @@ pub struct Message {
     origin: Option<Origin>,
     /// The type name that it was last prepared with by `prepare_named`: it needs no second check.
     known_name: Vec<u8>,
+    /// The header that this name had last, and the size of the payload behind it: for another one it is the same.
+    known_header: Vec<u8>,
+    known_size: usize,
     /// Envelopes that it received before.
     memo: Memo,
 }
@@ -73,6 +76,8 @@ impl Message {
             content: Content::Empty,
             origin: None,
             known_name: Vec::new(),
+            known_header: Vec::new(),
+            known_size: 0,
             memo: Memo::new(),
         }
     }
@@ -108,8 +113,27 @@ impl Message {
             check_name(text)?;
             self.known_name.clear();
             self.known_name.extend_from_slice(type_name);
+            self.known_header.clear();
         }
-        self.prepare_checked(type_name, size)
+        let at = self.known_header.len();
+        if at == 0 || self.known_size != size {
+            self.prepare_checked(type_name, size)?;
+            let payload = match self.content {
+                Content::Prepared { payload, .. } => payload,
+                _ => 0,
+            };
+            let bytes = self.frame.bytes_mut();
+            self.known_header.clear();
+            self.known_header.extend_from_slice(&bytes[..payload]);
+            self.known_size = size;
+            return Ok(&mut bytes[payload..]);
+        }
+        self.origin = None;
+        self.content = Content::Empty;
+        let (header, payload) = self.frame.renew(at + size)?.split_at_mut(at);
+        header.copy_from_slice(&self.known_header);
+        self.content = prepared(type_name, at);
+        Ok(payload)
     }
 
     fn prepare_checked(&mut self, type_name: &[u8], size: usize) -> Result<&mut [u8]> {
@@ -120,12 +144,7 @@ impl Message {
         let at = header
             .write(bytes)
             .map_err(|e| Error::new(Status::Internal, format!("cannot write an envelope: {e}")))?;
-        // The name stands behind its key and its length.
-        let key_and_length = 1 + varint_len(type_name.len());
-        self.content = Content::Prepared {
-            name: key_and_length..key_and_length + type_name.len(),
-            payload: at,
-        };
+        self.content = prepared(type_name, at);
         Ok(&mut bytes[at..])
     }
 
@@ -282,6 +301,8 @@ impl Message {
             content: self.content.clone(),
             origin: self.origin.clone(),
             known_name: Vec::new(),
+            known_header: Vec::new(),
+            known_size: 0,
             memo: Memo::new(),
         })
     }
@@ -365,6 +386,15 @@ impl Message {
 
     pub(crate) fn origin_ref(&self) -> Option<&Origin> {
         self.origin.as_ref()
+    }
+}
+
+/// An envelope whose payload begins at `payload`. The name stands behind its key and its length.
+fn prepared(name: &[u8], payload: usize) -> Content {
+    let key_and_length = 1 + varint_len(name.len());
+    Content::Prepared {
+        name: key_and_length..key_and_length + name.len(),
+        payload,
     }
 }
 

@@ -99,6 +99,11 @@ extern "C" {
     /// As [`zmq_msg_init_size`], and small messages of one thread share their memory: malloc is asked once for many, and
     /// one that is kept keeps up to 16 KiB.
     pub fn zmq_sys_msg_init_size(msg: *mut zmq_msg_t, size: usize) -> c_int;
+    /// Closes a message and makes it anew, as `zmq_sys_msg_init_size` does: where its content lies. Null, and an empty
+    /// message, where there is no memory.
+    pub fn zmq_sys_msg_renew(msg: *mut zmq_msg_t, size: usize) -> *mut c_void;
+    /// Where a message's content lies, how long it is, and whether (not 0) another frame follows; all in one call.
+    pub fn zmq_sys_msg_look(msg: *const zmq_msg_t, size: *mut usize, more: *mut c_int) -> *const c_void;
 }
 
 #[cfg(zmq_system)]
@@ -141,6 +146,21 @@ mod missing {
 
     pub unsafe fn zmq_sys_msg_init_size(msg: *mut zmq_msg_t, size: usize) -> c_int {
         zmq_msg_init_size(msg, size)
+    }
+
+    pub unsafe fn zmq_sys_msg_renew(msg: *mut zmq_msg_t, size: usize) -> *mut c_void {
+        zmq_msg_close(msg);
+        if zmq_msg_init_size(msg, size) == 0 {
+            return zmq_msg_data(msg);
+        }
+        zmq_msg_init(msg);
+        std::ptr::null_mut()
+    }
+
+    pub unsafe fn zmq_sys_msg_look(msg: *const zmq_msg_t, size: *mut usize, more: *mut c_int) -> *const c_void {
+        *size = zmq_msg_size(msg);
+        *more = zmq_msg_more(msg.cast_mut());
+        zmq_msg_data(msg.cast_mut())
     }
 
     pub unsafe fn zmq_msg_init_buffer(_: *mut zmq_msg_t, _: *const c_void, _: usize) -> c_int {

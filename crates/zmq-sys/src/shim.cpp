@@ -118,6 +118,22 @@ int zmq_sys_msg_init_size(zmq_msg_t *msg_, size_t size_) {
     return msg->init_size(size_);
 }
 
+void *zmq_sys_msg_renew(zmq_msg_t *msg_, size_t size_) {
+    zmq::msg_t *const msg = reinterpret_cast<zmq::msg_t *>(msg_);
+    msg->close();
+    if (zmq_sys_msg_init_size(msg_, size_) == 0)
+        return msg->data();
+    msg->init();
+    return NULL;
+}
+
+const void *zmq_sys_msg_look(const zmq_msg_t *msg_, size_t *size_, int *more_) {
+    zmq::msg_t *const msg = reinterpret_cast<zmq::msg_t *>(const_cast<zmq_msg_t *>(msg_));
+    *size_ = msg->size();
+    *more_ = msg->flags() & zmq::msg_t::more;
+    return msg->data();
+}
+
 int zmq_sys_socket_monitor_versioned(void *s_, const char *addr_, uint64_t events_, int event_version_, int type_) {
     return zmq_socket_monitor_versioned(s_, addr_, events_, event_version_, type_);
 }

@@ -99,8 +99,8 @@ impl Entered<'_> {
                 }
                 received => received?,
             }
-            size += frame.len();
-            let more = frame.more();
+            let (bytes, more) = frame.look();
+            size += bytes.len();
             if frames.len() < MOST_FRAMES {
                 frames.push(frame);
             } else {
@@ -120,8 +120,9 @@ impl Entered<'_> {
     /// One message of one frame, or WOULD_BLOCK. False where it was a longer one: it was counted, and is gone.
     pub fn try_recv_single(&mut self, frame: &mut Frame) -> Result<bool> {
         self.recv_frame(frame)?;
-        if !frame.more() {
-            self.socket.counters.received(frame.len());
+        let (bytes, more) = frame.look();
+        if !more {
+            self.socket.counters.received(bytes.len());
             return Ok(true);
         }
         let mut rest = Frame::new();

@@ -250,12 +250,21 @@ impl Socket {
 
 impl Drop for Entered<'_> {
     /// Keeps the invariant: ready for a sleeper implies that its ring is readable.
+    #[inline]
     fn drop(&mut self) {
         let state = &*self.state;
         let (readers, writers) = (state.readers.count > 0 || state.exported, state.writers.count > 0);
-        if !(readers || writers) || self.alone || !state.open {
-            return;
+        if (readers || writers) && !self.alone && state.open {
+            self.ring_others(readers, writers);
         }
+    }
+}
+
+impl Entered<'_> {
+    /// Looks for what others sleep for, to read and to write.
+    #[inline(never)]
+    fn ring_others(&mut self, readers: bool, writers: bool) {
+        let state = &*self.state;
         let reading = readers && !state.readers.rung && !self.reader_comes_back;
         let writing = writers && !state.writers.rung;
         let tells_of_room = self.socket.kind.tells_of_room();
