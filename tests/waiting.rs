@@ -19,24 +19,45 @@ const NOISE: &[u8] = b"noise";
 /// ThreadSanitizer takes twenty times as long.
 const ROUNDS: u64 = if cfg!(dividere_tsan) { 75 } else { 1500 };
 
-fn make_noise(dealer: &Dealer) {
-    dealer.send(&mut bytes(NOISE)).unwrap();
-    if cfg!(dividere_tsan) {
-        // Else the socket's lock is free for so small a part of the time that others hardly get it.
-        std::thread::yield_now();
+/// What is sent beside the token, which stands in line behind it: no more of it is under way than is soon received.
+#[derive(Default)]
+struct Noise {
+    made: AtomicU64,
+    heard: AtomicU64,
+}
+
+impl Noise {
+    const UNDER_WAY: u64 = 100;
+
+    fn make(&self, dealer: &Dealer) {
+        if self.made() - self.heard.load(Ordering::Relaxed) >= Noise::UNDER_WAY {
+            std::thread::yield_now();
+            return;
+        }
+        self.made.fetch_add(1, Ordering::Relaxed);
+        dealer.send(&mut bytes(NOISE)).unwrap();
+        if cfg!(dividere_tsan) {
+            // Else the socket's lock is free for so small a part of the time that others hardly get it.
+            std::thread::yield_now();
+        }
+    }
+
+    fn hear(&self) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
     }
 }
 
 /// One token goes to and fro: nothing else would wake whoever missed it. Beside it a thread sends through the same
 /// handle, and so takes wake-ups away from those who sleep there.
 fn to_and_fro(transport: &str, receivers: usize, rounds: u64) -> u64 {
-    // The token stands in line behind the noise, which may be sent faster than it is received.
-    const NOISE_UNDER_WAY: u64 = 100;
     let (left, right) = dealers(transport, &Options::new());
     let (left, right) = (&left, &right);
     let done = AtomicBool::new(false);
-    let (done, count, heard) = (&done, &AtomicU64::new(0), &AtomicU64::new(0));
-    let mut noise = 0;
+    let (done, count, noise) = (&done, &AtomicU64::new(0), &Noise::default());
     std::thread::scope(|scope| {
         for _ in 0..receivers {
             // Sends back the token.
@@ -47,7 +68,7 @@ fn to_and_fro(transport: &str, receivers: usize, rounds: u64) -> u64 {
                     match message.bytes() {
                         TOKEN => right.send(&mut bytes(TOKEN)).unwrap(),
                         STOP => return,
-                        _ => _ = heard.fetch_add(1, Ordering::Relaxed),
+                        _ => noise.hear(),
                     }
                 }
             });
@@ -72,15 +93,10 @@ fn to_and_fro(transport: &str, receivers: usize, rounds: u64) -> u64 {
         }
         left.send(&mut bytes(TOKEN)).unwrap();
         while !done.load(Ordering::Relaxed) {
-            if noise - heard.load(Ordering::Relaxed) >= NOISE_UNDER_WAY {
-                std::thread::yield_now();
-                continue;
-            }
-            make_noise(left);
-            noise += 1;
+            noise.make(left);
         }
     });
-    2 * rounds + noise
+    2 * rounds + noise.made()
 }
 
 #[test]
@@ -221,7 +237,7 @@ fn wait_readable(epoll: i32) {
 fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block: bool, sometimes: bool) {
     let (left, right) = dealers(transport, &Options::new());
     let watched = epoll(left.fd().unwrap(), flags);
-    let done = AtomicBool::new(false);
+    let (done, noise) = (AtomicBool::new(false), Noise::default());
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut message = Message::new();
@@ -230,13 +246,13 @@ fn to_and_fro_behind_a_descriptor(transport: &str, flags: i32, until_would_block
                 match message.bytes() {
                     TOKEN => right.send(&mut bytes(TOKEN)).unwrap(),
                     STOP => return,
-                    _ => {}
+                    _ => noise.hear(),
                 }
             }
         });
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                make_noise(&left);
+                noise.make(&left);
             }
         });
         left.send(&mut bytes(TOKEN)).unwrap();
