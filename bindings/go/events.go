@@ -84,6 +84,9 @@ type eventHook struct {
 }
 
 func (h *handle) events() (*bell, error) {
+	if h == nil {
+		return nil, errorf(StatusClosed, "the handle was never made")
+	}
 	h.hook.once.Do(func() {
 		h.hook.bell = &bell{}
 		context := cgo.NewHandle(h.hook.bell)

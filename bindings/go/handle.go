@@ -62,6 +62,9 @@ func newHandle(id uint64, end func(id uint64) C.dividere_status_t) *handle {
 
 // close ends it, once. What waits for it returns ErrClosed.
 func (h *handle) close() error {
+	if h == nil {
+		return nil
+	}
 	h.once.Do(func() {
 		runtime.SetFinalizer(h, nil)
 		if h.before != nil {
@@ -80,9 +83,17 @@ func (h *handle) close() error {
 	return h.err
 }
 
+// number is 0, which the library takes for a closed one, of a handle that was never made: the zero value of a role.
+func (h *handle) number() uint64 {
+	if h == nil {
+		return 0
+	}
+	return h.id
+}
+
 // socket is the number as the functions take it that all roles share.
 func (h *handle) socket() C.dividere_socket_t {
-	return C.dividere_socket_t{id: C.uint64_t(h.id)}
+	return C.dividere_socket_t{id: C.uint64_t(h.number())}
 }
 
 // call makes a call with the handle that does not wait.

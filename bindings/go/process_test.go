@@ -148,6 +148,36 @@ func TestDividereHasNoTypesInTheRegistryOfTheProgram(t *testing.T) {
 	})
 }
 
+func TestTheZeroValueIsAClosedHandle(t *testing.T) {
+	ctx := soon(t)
+	var (
+		p dividere.Publisher
+		s dividere.Subscriber
+		q dividere.Request
+		d dividere.Dealer
+		x dividere.Proxy
+		r dividere.Reactor
+	)
+	_, fromEvents := p.RecvEvent(ctx)
+	_, fromRecv := s.Recv(ctx)
+	_, fromBatch := dividere.RecvMany[*testpb.Reading](ctx, &s, 1)
+	_, fromCall := q.Call(ctx, question(1))
+	_, fromEndpoint := x.LastEndpoint(dividere.ProxyFront)
+	_, fromTimer := r.After(1, func() {})
+	_, fromPoll := dividere.Poll(ctx, &s, &d)
+	for i, err := range []error{
+		fromEvents, fromRecv, fromBatch, fromCall, fromEndpoint, fromTimer, fromPoll,
+		p.Send(ctx, reading(1)), p.SendBytes(ctx, nil), p.WaitConnected(ctx, 0), s.Wait(ctx), s.Subscribe("a.A"),
+		q.Send(ctx, question(1)), d.Send(ctx, question(1)), d.SendRouted(ctx, nil, question(1)),
+		r.Add(&s), r.Remove(&s), r.Start(), r.Run(ctx), dividere.On(&r, func(dividere.Source, *testpb.Reading) error { return nil }),
+	} {
+		if !errors.Is(err, dividere.ErrClosed) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	must(t, errors.Join(p.Close(), s.Close(), q.Close(), d.Close(), x.Close(), r.Close()))
+}
+
 func TestAForgottenHandleIsClosed(t *testing.T) {
 	before := dividere.OpenHandles()
 	at := func() string {

@@ -75,7 +75,7 @@ func NewProxy(kind ProxyKind, front, back, capture string, options ...Option) (*
 // again does nothing.
 func (p *Proxy) Close() error { return p.h.close() }
 
-func (p *Proxy) c() C.dividere_proxy_t { return C.dividere_proxy_t{id: C.uint64_t(p.h.id)} }
+func (p *Proxy) c() C.dividere_proxy_t { return C.dividere_proxy_t{id: C.uint64_t(p.h.number())} }
 
 // LastEndpoint gives the endpoint that a side is bound to, the last one where there are several. ErrNotFound where it is
 // bound to none, or where there is no capture.

@@ -81,7 +81,7 @@ func NewReactor() (*Reactor, error) {
 
 func (r *Reactor) call(call func(c C.dividere_reactor_t) C.dividere_status_t) error {
 	defer runtime.KeepAlive(r)
-	return check(func() C.dividere_status_t { return call(C.dividere_reactor_t{id: C.uint64_t(r.h.id)}) })
+	return check(func() C.dividere_status_t { return call(C.dividere_reactor_t{id: C.uint64_t(r.h.number())}) })
 }
 
 // Close stops the reactor and lets go of its sources, handlers, timers and tasks. The sources stay open. ErrTimeout where a
@@ -91,25 +91,31 @@ func (r *Reactor) Close() error { return r.h.close() }
 // Add receives from a Subscriber, Response or Dealer from now on. To receive from it directly is ErrState until it is
 // removed, and closing it removes it. ErrState where a reactor has it already; ErrUnsupported for a Request.
 func (r *Reactor) Add(source Receiver) error {
+	if r.r == nil {
+		return errNone
+	}
 	h := source.receiver()
 	// Before the first message can come.
 	r.r.mu.Lock()
-	_, known := r.r.sources[h.id]
-	r.r.sources[h.id] = source
+	_, known := r.r.sources[h.number()]
+	r.r.sources[h.number()] = source
 	r.r.mu.Unlock()
 	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_add(c, h.socket()) })
 	if err != nil && !known {
-		r.r.forget(h.id)
+		r.r.forget(h.number())
 	}
 	return err
 }
 
 // Remove receives from a source no more; a handler that is under way finishes. ErrNotFound where it is none.
 func (r *Reactor) Remove(source Receiver) error {
+	if r.r == nil {
+		return errNone
+	}
 	h := source.receiver()
 	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_remove(c, h.socket()) })
 	if err == nil {
-		r.r.forget(h.id)
+		r.r.forget(h.number())
 	}
 	return err
 }
@@ -178,6 +184,9 @@ func (r *Reactor) on(name protoreflect.FullName, handler func(Source) error) err
 // ErrNotFound for one that no handler is for, else what a handler returned or, where it panicked, ErrRemote. Of timers and
 // tasks that panic the Source is the zero one. Without a handler, or with nil, these go to slog.Default.
 func (r *Reactor) OnError(handler func(Source, error)) {
+	if r.r == nil {
+		return
+	}
 	r.r.mu.Lock()
 	defer r.r.mu.Unlock()
 	r.r.onError = handler
@@ -218,6 +227,9 @@ func (r *reactions) tell(source uint64, message *C.dividere_message_t, err error
 		slog.Default().Error("the error handler of a reactor failed", "error", failed, "of", err)
 	}
 }
+
+// errNone is what the zero value of a Reactor says.
+var errNone error = &Error{Status: StatusClosed, Text: "the reactor was never made: NewReactor does"}
 
 // errLent is what a Source says after its handler has returned.
 var errLent error = &Error{Status: StatusState, Text: "a Source is its handler's for the call only; Keep keeps the message"}
@@ -356,7 +368,7 @@ func (r *Reactor) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
 		// It may come before the loop has begun, and then does nothing.
 		for pause := time.Millisecond; ; pause = min(2*pause, longestLook) {
-			C.dividere_reactor_stop(C.dividere_reactor_t{id: C.uint64_t(r.h.id)}, 0)
+			C.dividere_reactor_stop(C.dividere_reactor_t{id: C.uint64_t(r.h.number())}, 0)
 			select {
 			case <-ended:
 				return

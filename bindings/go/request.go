@@ -169,7 +169,7 @@ func (r *Request) attemptCall(whole context.Context, how *calling, s *slot) erro
 	if end, ok := ctx.Deadline(); ok {
 		replyTimeout = max(1, milliseconds(time.Until(end)))
 	}
-	request := C.dividere_request_t{id: C.uint64_t(r.h.id)}
+	request := C.dividere_request_t{id: C.uint64_t(r.h.number())}
 	var call C.uint64_t
 	start := func() error {
 		return taken(C.go_start_call(request, s.c, C.int(how.may()), C.int64_t(replyTimeout), &call))
