@@ -35,6 +35,8 @@ class LoadBalancingPattern:
             if (int(feSockType), int(beSockType)) != (ROUTER, ROUTER):
                 raise InvalidArgument("both sockets of a broker are ROUTER (6)")
             self._open(feSockPort, beSockPort, self.HeartbeatRate, options)
+            ends = (self.frontend.last_endpoint.decode(), self.backend.last_endpoint.decode())
+            self.frontEnd_, self.backEnd_ = ({"sockType": ROUTER, "endPt": end} for end in ends)
 
     class Worker:
         """Receives requests on a thread of its own. Derive from it, with a method `handletuple(self, msg)`: `msg` is

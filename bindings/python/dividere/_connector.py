@@ -296,8 +296,10 @@ class Receiver(Handle):
         256 of them."""
         slot = _slots.batch()
         try:
-            count = self._receive_many(slot, most, 0, milliseconds(timeout))
-            return [slot.take(i)[2] for i in range(count)]
+            received: list[Any] = []
+            for count in self._batches(slot, most, 0, milliseconds(timeout)):
+                received += [slot.take(i)[2] for i in range(count)]
+            return received
         finally:
             _slots.batches.append(slot)
 
@@ -344,15 +346,29 @@ class Receiver(Handle):
         if status:
             raise error_of(status)
 
-    def _receive_many(self, slot: _slots.Slot, most: int, typed: int, ms: int) -> int:
+    def _batches(self, slot: _slots.Slot, most: int, typed: int, ms: int) -> Iterator[int]:
+        """Receives into a slot what is there, at most so many messages, and tells how many came: once, and where
+        they are large, again for each time that they fill the slot."""
         if most < 1:
             raise ValueError(f"at least one message is to be received, not {most}")
-        slot.batch.count = min(most, _slots.BATCH_MESSAGES)
-        # Typed ones come so that those of one type in a row are parsed at once.
-        slot.batch.typed = slot.batch.framed = typed
-        self._receive(slot, ms)
-        received: int = slot.batch.received
-        return received
+        batch = slot.batch
+        left = asked = min(most, _slots.BATCH_MESSAGES)
+        while True:
+            # Typed ones come so that those of one type in a row are parsed at once.
+            batch.count, batch.typed, batch.framed, batch.stops_when_full = left, typed, typed, 1
+            try:
+                self._receive(slot, ms)
+            except Error:
+                if left == asked:
+                    raise
+                # What was found comes first; what is wrong is told next time.
+                return
+            left -= batch.received
+            is_full = slot.is_full()
+            yield batch.received
+            if left == 0 or not is_full:
+                return
+            ms = 0
 
     def __iter__(self) -> Iterator[Any]:
         """The messages as they come, until the handle is closed."""

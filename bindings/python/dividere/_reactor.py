@@ -299,6 +299,8 @@ class MpMsgReactor(_Dispatching):
     evaluated there with what `dividere.messaging` has (`"Subscriber('tcp://localhost:5555')"`,
     `"connection.Subscriber(...)"`), or as functions that make it. `initThread` is called there first."""
 
+    done_ = False
+
     def __init__(self, obj: str | Callable[[], Any] | list[Any]) -> None:
         components = obj if isinstance(obj, list) else [obj]
         self.shutdownPub_: messaging.Publisher | None = messaging.Publisher("tcp://127.0.0.1:*")
@@ -328,6 +330,7 @@ class MpMsgReactor(_Dispatching):
             publisher.send(MsgLib.ShutdownEvent())
             break
         self.tid_.join()
+        self.done_ = True
 
     def msgHandler(self, objList: list[Any], shutdownEndPt: str) -> None:
         """What the process does."""

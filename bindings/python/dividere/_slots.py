@@ -66,6 +66,10 @@ class Slot:
         """What was received, as ENTRY has it."""
         return ENTRY.iter_unpack(self.entries[: self.batch.described * ENTRY.size])
 
+    def is_full(self) -> bool:
+        """Whether the message received last did not fit."""
+        return bool(self._copied[self.batch.described - 1].offset == NOT_COPIED)
+
     def route(self, index: int = 0) -> list[bytes]:
         """The frames that routed a message here."""
         view = View()

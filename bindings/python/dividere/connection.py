@@ -443,8 +443,10 @@ class Dealer(Connector, Sender, Receiver):
         """Waits for a message and takes what else is there already, at most `most`."""
         slot = _slots.batch()
         try:
-            count = self._receive_many(slot, most, 0, milliseconds(timeout))
-            return [self._taken(slot, i) for i in range(count)]
+            received: list[bytes | Routed] = []
+            for count in self._batches(slot, most, 0, milliseconds(timeout)):
+                received += [self._taken(slot, i) for i in range(count)]
+            return received
         finally:
             _slots.batches.append(slot)
 

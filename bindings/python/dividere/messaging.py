@@ -84,21 +84,21 @@ class _Role:
     @property
     def connection(self) -> Any:
         """The object of `dividere.connection` that carries the bytes."""
-        inner = self.__dict__.get(self._attribute)
+        inner = getattr(self, self._attribute, None)
         if inner is None:
             raise Closed(f"the {type(self).__name__.lower()} is closed")
         return inner
 
     def close(self) -> None:
         """Closes it. Waits of other threads end with `Closed`. Closing twice does no harm."""
-        inner = self.__dict__.get(self._attribute)
+        inner = getattr(self, self._attribute, None)
         if inner is not None:
             inner.close()
 
     @property
     def closed(self) -> bool:
         """Whether it was closed here."""
-        inner = self.__dict__.get(self._attribute)
+        inner = getattr(self, self._attribute, None)
         return inner is None or bool(inner.closed)
 
     def __enter__(self: Self) -> Self:
@@ -188,25 +188,30 @@ class _Receiving(_Role):
         Messages that came together hold memory together: copy one that is kept for long."""
         slot = _slots.batch()
         try:
-            self.connection._receive_many(slot, most, 1, milliseconds(timeout))
             received: list[Any] = []
-            for kind, _, count, _, length, size, offset in slot.described():
-                many = None
-                middle = offset + length
-                if kind == _slots.TYPED and offset != _slots.NOT_COPIED and self._plain(slot, len(received)):
-                    many = parser_of_many(slot.buffer[offset:middle])
-                if many is not None:
-                    try:
-                        received += many(slot.buffer[middle : middle + size]).items
-                        continue
-                    except ProtobufDecodeError:
-                        # One of them is at fault.
-                        pass
-                first = len(received)
-                received += [self._one_of_many(slot, i) for i in range(first, first + count)]
+            for _ in self.connection._batches(slot, most, 1, milliseconds(timeout)):
+                self._add_to(received, slot)
             return received
         finally:
             _slots.batches.append(slot)
+
+    def _add_to(self, received: list[Any], slot: _slots.Slot) -> None:
+        """Adds the messages of a slot."""
+        first = 0
+        for kind, _, count, _, length, size, offset in slot.described():
+            many = None
+            middle = offset + length
+            if kind == _slots.TYPED and offset != _slots.NOT_COPIED and self._plain(slot, first):
+                many = parser_of_many(slot.buffer[offset:middle])
+            try:
+                if many is not None:
+                    received += many(slot.buffer[middle : middle + size]).items
+            except ProtobufDecodeError:
+                # One of them is at fault.
+                many = None
+            if many is None:
+                received += [self._one_of_many(slot, i) for i in range(first, first + count)]
+            first += count
 
     def _plain(self, slot: _slots.Slot, index: int) -> bool:
         """Whether what was received is the message alone."""
@@ -245,6 +250,8 @@ class Publisher(_Role):
     def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
         super().__init__(endPoint)
         self.pub_: connection.Publisher | None = connection.Publisher(endPoint, options=options)
+        # Its own, a step nearer.
+        self._outlets, self._deliver = self.pub_._outlets, self.pub_._deliver
 
     def __del__(self) -> None:
         self.pub_ = None
@@ -252,15 +259,14 @@ class Publisher(_Role):
 
     def send(self, msg: Message) -> None:
         """Publishes a message. What is sent while nobody subscribes is gone."""
-        pub: Any = self.pub_ or self.connection
         try:
-            serialize, outlet = pub._outlets[type(msg)]
+            serialize, outlet = self._outlets[type(msg)]
         except KeyError:
-            serialize, outlet = pub._outlet_for(msg)
+            serialize, outlet = self.connection._outlet_for(msg)
         payload = serialize(msg)
-        status = pub._deliver(outlet, payload, len(payload))
+        status = self._deliver(outlet, payload, len(payload))
         if status:
-            pub._undelivered(status, outlet, payload)
+            self.connection._undelivered(status, outlet, payload)
 
     def subscribers(self, message_type: MessageType | None = None) -> int:
         """How many subscribers get messages of a type; without one, how many subscribe to anything."""

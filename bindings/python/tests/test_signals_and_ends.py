@@ -39,6 +39,13 @@ WAITS = {
     "wait = lambda: s.call(Msg01())",
     "service_is_there": "from dividere import service; s = service.ServiceClient('acme.None', 'tcp://127.0.0.1:1')\n"
     "wait = s.wait_for_service",
+    "asyncio": "import asyncio; from dividere import aio; s = aio.Subscriber('tcp://127.0.0.1:1')\n"
+    "wait = lambda: asyncio.run(s.recv())",
+    "asyncio_service": "import asyncio; from dividere import aio\n"
+    "s = aio.ServiceClient('acme.None', 'tcp://127.0.0.1:1')\n"
+    "wait = lambda: asyncio.run(s.call(Msg01()))",
+    "lookup": "from dividere import registry; s = registry.ServiceRegistry.Client('127.0.0.1', 1)\n"
+    "wait = lambda: s.lookupService('acme.None')",
     "poll": "s = connection.Subscriber('tcp://127.0.0.1:1'); wait = lambda: list(connection.poll(s))",
 }
 
