@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
@@ -62,15 +63,19 @@ func childPart(part string) int {
 		if err := dividere.Configure(); !errors.Is(err, dividere.ErrState) {
 			return fail(err)
 		}
-		names, err := filepath.Glob("/proc/self/task/*/comm")
-		if err != nil {
-			return fail(err)
-		}
+		// Threads name themselves, a moment after they were started.
 		count := 0
-		for _, name := range names {
-			comm, err := os.ReadFile(name)
-			if err == nil && strings.HasPrefix(string(comm), "acme") {
-				count++
+		for end := time.Now().Add(patience); count < 2 && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			names, err := filepath.Glob("/proc/self/task/*/comm")
+			if err != nil {
+				return fail(err)
+			}
+			count = 0
+			for _, name := range names {
+				comm, err := os.ReadFile(name)
+				if err == nil && strings.HasPrefix(string(comm), "acme") {
+					count++
+				}
 			}
 		}
 		if count < 2 {
