@@ -139,28 +139,33 @@ func TestNobodyHasTheName(t *testing.T) {
 func TestACallEndsWithItsContext(t *testing.T) {
 	client, _ := registry(t)
 	s := service(t, client)
-	held := make(chan struct{})
-	let := make(chan struct{}, 2)
-	must(t, dividere.Handle(s, func(_ context.Context, _ *testpb.Alarm) (*testpb.Alarm, error) {
-		held <- struct{}{}
-		<-let
+	// What each request waits for.
+	held := make(chan chan struct{}, 2)
+	must(t, dividere.Handle(s, func(serving context.Context, _ *testpb.Alarm) (*testpb.Alarm, error) {
+		let := make(chan struct{})
+		held <- let
+		select {
+		case <-let:
+		case <-serving.Done():
+		}
 		return &testpb.Alarm{}, nil
 	}))
 	c := caller(t, client)
 	ctx, cancel := context.WithCancelCause(soon(t))
+	first := make(chan chan struct{}, 1)
 	go func() {
-		<-held
+		first <- <-held
 		cancel(errors.New("enough"))
 	}()
 	_, err := dividere.Call[*testpb.Alarm](ctx, c, &testpb.Alarm{})
 	wants(t, err, context.Canceled)
-	let <- struct{}{}
+	close(<-first)
 	short, end := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer end()
-	defer func() { let <- struct{}{} }()
-	go func() { <-held }()
 	_, err = dividere.Call[*testpb.Alarm](short, c, &testpb.Alarm{})
 	wants(t, err, context.DeadlineExceeded)
+	// Ends the handler that holds it.
+	must(t, s.Close())
 }
 
 func TestCallsRunSideBySide(t *testing.T) {
