@@ -8,7 +8,7 @@ use crate::connection::frame::Frame;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::socket::{Kind, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{of_its_socket, recv_frames_reserved, send_single, Channel};
+use crate::messaging::channel::{of_its_socket, send_single, Channel};
 use crate::messaging::message::Message;
 use crate::messaging::reply::Origin;
 
@@ -57,7 +57,11 @@ impl Dealer {
         self.send_routed(&[b""], message)
     }
 
+    /// Of a message of one frame there is no list: it is in the message.
     fn take(&self, message: &mut Message, mut frames: Vec<Frame>) {
+        if frames.is_empty() {
+            return message.received_in_place();
+        }
         let payload = frames.pop().unwrap_or_default();
         // A lone empty frame is how a Response answers: no way back, nothing to route.
         let unrouted = frames.is_empty() || matches!(frames.as_slice(), [only] if only.is_empty());
@@ -85,7 +89,8 @@ impl Channel for Dealer {
 
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         let mut frames = Vec::new();
-        self.socket.recv(&mut frames, deadline)?;
+        self.socket
+            .recv_message(message.receive_buffer(), &mut frames, deadline)?;
         self.take(message, frames);
         Ok(())
     }
@@ -96,7 +101,11 @@ impl Channel for Dealer {
 
     fn recv_reserved(&self, message: &mut Message) -> Result<bool> {
         let mut frames = Vec::new();
-        if !recv_frames_reserved(&self.socket, &mut frames)? {
+        let only = message.receive_buffer();
+        if !self
+            .socket
+            .recv_reserved(|entered| entered.try_recv_message(only, &mut frames))?
+        {
             return Ok(false);
         }
         self.take(message, frames);

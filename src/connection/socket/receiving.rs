@@ -64,6 +64,13 @@ impl Socket {
         })
     }
 
+    /// As `recv`, where a message of one frame comes in `only`, and `frames` is empty then.
+    pub(crate) fn recv_message(&self, only: &mut Frame, frames: &mut Vec<Frame>, deadline: Deadline) -> Result<()> {
+        self.retry(For::Reading, deadline, &mut |entered: &mut Entered<'_>| {
+            Ok(entered.try_recv_message(only, frames)?.then_some(()))
+        })
+    }
+
     /// Receives a message of one frame without a list around it; a longer one is counted as malformed and dropped.
     pub(crate) fn recv_single(&self, frame: &mut Frame, deadline: Deadline) -> Result<()> {
         self.retry(For::Reading, deadline, &mut |entered: &mut Entered<'_>| {
@@ -86,12 +93,21 @@ impl Socket {
 impl Entered<'_> {
     /// One whole message, or WOULD_BLOCK. False where it had too many frames: it was counted, and is gone.
     pub fn try_recv(&mut self, frames: &mut Vec<Frame>) -> Result<bool> {
+        let mut only = Frame::new();
+        let received = self.try_recv_message(&mut only, frames)?;
+        if received && frames.is_empty() {
+            frames.push(only);
+        }
+        Ok(received)
+    }
+
+    /// The same, where a message of one frame comes in `only`, without a list around it: `frames` is empty then.
+    pub fn try_recv_message(&mut self, only: &mut Frame, frames: &mut Vec<Frame>) -> Result<bool> {
         frames.clear();
         let mut size = 0;
         let mut whole = true;
         loop {
-            let mut frame = Frame::new();
-            match self.recv_frame(&mut frame) {
+            match self.recv_frame(only) {
                 // Its connection was given up in between.
                 Err(error) if error.status() == Status::Unreachable => {
                     self.socket.counters.dropped_malformed();
@@ -99,10 +115,13 @@ impl Entered<'_> {
                 }
                 received => received?,
             }
-            let (bytes, more) = frame.look();
+            let (bytes, more) = only.look();
             size += bytes.len();
+            if frames.is_empty() && !more {
+                break;
+            }
             if frames.len() < MOST_FRAMES {
-                frames.push(frame);
+                frames.push(std::mem::take(only));
             } else {
                 whole = false;
             }
