@@ -44,8 +44,8 @@ pub unsafe extern "C" fn realloc(old: *mut c_void, size: usize) -> *mut c_void {
     __libc_realloc(old, size)
 }
 
-const WARM_UP: usize = 2_000;
-const MESSAGES: usize = 20_000;
+const WARM_UP: usize = 1_000;
+const MESSAGES: usize = 5_000;
 /// As queues of libzmq (256 messages a piece) and slabs (16 KiB, 15 of the largest here) are begun.
 const OF_LIBZMQ: f64 = 0.1;
 

@@ -9,7 +9,7 @@ mod run;
 mod timers;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::ThreadId;
 use std::time::Duration;
@@ -53,6 +53,7 @@ struct Source {
     channel: Arc<dyn Channel>,
     fd: i32,
     tag: u64,
+    removed: AtomicBool,
 }
 
 struct Inner {
@@ -61,6 +62,8 @@ struct Inner {
     ring: EventFd,
     sources: Mutex<HashMap<u64, Arc<Source>>>,
     handlers: Mutex<Arc<Handlers>>,
+    /// Counts the tables of handlers, so that a turn of the loop sees a new one without the lock.
+    handlers_version: AtomicU64,
     tasks: Mutex<VecDeque<Task>>,
     timers: Mutex<Timers>,
     stopping: AtomicBool,
@@ -80,6 +83,7 @@ impl Reactor {
             ring,
             sources: Mutex::default(),
             handlers: Mutex::default(),
+            handlers_version: AtomicU64::new(0),
             tasks: Mutex::default(),
             timers: Mutex::default(),
             stopping: AtomicBool::new(false),
@@ -132,6 +136,7 @@ impl Reactor {
                 channel: Arc::clone(channel),
                 fd,
                 tag,
+                removed: AtomicBool::new(false),
             });
             lock(&self.inner.sources).insert(socket.id(), source);
             self.inner.epoll.add(fd, run::key_of(socket.id()))
@@ -168,6 +173,7 @@ impl Reactor {
         let Some(source) = lock(&self.inner.sources).remove(&id) else {
             return false;
         };
+        source.removed.store(true, Ordering::Release);
         self.inner.epoll.remove(source.fd);
         source.release();
         true
@@ -209,6 +215,7 @@ impl Reactor {
         let mut changed = Handlers::clone(&slot);
         f(&mut changed);
         let old = std::mem::replace(&mut *slot, Arc::new(changed));
+        self.inner.handlers_version.fetch_add(1, Ordering::Release);
         drop(slot);
         drop(old);
     }

@@ -113,16 +113,15 @@ fn take_turn(reactor: &Reactor, id: u64, message: &mut Message) -> usize {
     let Some(source) = lock(&reactor.inner.sources).get(&id).cloned() else {
         return 0;
     };
+    let mut handlers = None;
     for handled in 0..TURN {
-        if handled > 0 && (reactor.inner.stopping.load(Ordering::Acquire) || is_removed(reactor, id)) {
+        if handled > 0 && (reactor.inner.stopping.load(Ordering::Acquire) || source.removed.load(Ordering::Acquire)) {
             return handled;
         }
         match source.channel.recv_reserved(message) {
             Ok(false) => {}
             Ok(true) => {
-                // Those of now: the handler before may have changed them.
-                let handlers = Arc::clone(&lock(&reactor.inner.handlers));
-                dispatch(reactor, &source, &handlers, message);
+                dispatch(reactor, &source, handlers_of_now(reactor, &mut handlers), message);
             }
             Err(error) if error.status() == Status::WouldBlock => return handled,
             Err(error) => {
@@ -139,8 +138,18 @@ fn take_turn(reactor: &Reactor, id: u64, message: &mut Message) -> usize {
     TURN
 }
 
-fn is_removed(reactor: &Reactor, id: u64) -> bool {
-    !lock(&reactor.inner.sources).contains_key(&id)
+/// The table of handlers: the one that is known, unless the handler before, or anybody else, has changed it.
+fn handlers_of_now<'a>(reactor: &Reactor, known: &'a mut Option<(u64, Arc<Handlers>)>) -> &'a Handlers {
+    let inner = &reactor.inner;
+    let version = inner.handlers_version.load(Ordering::Acquire);
+    if known.as_ref().is_some_and(|(of, _)| *of != version) {
+        *known = None;
+    }
+    let (_, handlers) = known.get_or_insert_with(|| {
+        let slot = lock(&inner.handlers);
+        (inner.handlers_version.load(Ordering::Acquire), Arc::clone(&slot))
+    });
+    handlers
 }
 
 fn dispatch(reactor: &Reactor, source: &Arc<Source>, handlers: &Handlers, message: &mut Message) {
