@@ -30,7 +30,17 @@ from dividere._connector import Event, Statistics
 from dividere._library import quick
 from dividere._types import MessageType, name_of, names
 from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, elsewhere, milliseconds
-from dividere.errors import Closed, DecodeError, Error, NotFound, TimedOut, WouldBlock, check, error_of
+from dividere.errors import (
+    Closed,
+    DecodeError,
+    Error,
+    NotFound,
+    TimedOut,
+    Unreachable,
+    WouldBlock,
+    check,
+    error_of,
+)
 from dividere.options import Options
 
 logger = _logging.messaging
@@ -273,11 +283,15 @@ class Request(_Role):
         next endpoint, up to `retries` times. Cancelled, it gives the call up."""
         name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
         ms = milliseconds(timeout)
-        for _ in range(retries + 1):
+        for attempt in range(retries + 1):
             try:
                 return await self._ask(name, payload, ms, int(retries > 0))
             except TimedOut:
                 continue
+            except Unreachable:
+                # The answer of a broker whose worker died with the request.
+                if attempt == retries:
+                    raise
         raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
 
     async def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> Message:

@@ -300,7 +300,8 @@ class Request(Connector, Sender, Receiver):
             if attempt:
                 check(again())
             status = self._ask(slot, ms, int(retries > 0))
-            if status not in (TIMEOUT, WOULD_BLOCK):
+            # Unreachable is the answer of a broker whose worker died with the request.
+            if status not in (TIMEOUT, WOULD_BLOCK, Status.UNREACHABLE):
                 break
         if status in (TIMEOUT, WOULD_BLOCK):
             raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
@@ -338,9 +339,10 @@ class Request(Connector, Sender, Receiver):
         return True
 
     def _finish(self, call: int, message: int, remaining: Remaining) -> int:
-        if threading.current_thread() is not threading.main_thread():
+        is_main = threading.get_ident() == threading.main_thread().ident
+        if not is_main:
             self._shared = True
-        if self._shared and threading.current_thread() is threading.main_thread():
+        elif self._shared:
             return self._finish_beside_others(call, message, remaining)
         return interruptible(partial(lib.request_finish_call, self._id, call, message), remaining.ms())
 

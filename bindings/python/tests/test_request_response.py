@@ -1,5 +1,6 @@
 """Asking and answering; dealers and proxies between them."""
 
+import asyncio
 import threading
 import time
 
@@ -200,3 +201,38 @@ def test_a_proxy_passes_what_is_published():
         publisher.send(Msg01())
         publisher.send(Reading(sensor="x"))
         assert subscriber.recv(timeout=LIMIT).sensor == "x"
+
+
+def test_a_call_that_may_be_repeated_survives_a_lost_worker():
+    """What a broker answers whose worker died with the request."""
+    response = messaging.Response("tcp://127.0.0.1:*")
+    request = messaging.Request(response.last_endpoint)
+
+    def serve():
+        for count, message in enumerate(response):
+            if count % 2 == 0:
+                response.send_error("the worker died", dividere.Status.UNREACHABLE)
+            else:
+                response.send(message)
+
+    server = threading.Thread(target=serve)
+    server.start()
+    try:
+        assert request.call(Msg01(field1="again"), timeout=LIMIT, retries=1).field1 == "again"
+        with pytest.raises(dividere.Unreachable, match="the worker died"):
+            request.call(Msg01(), timeout=LIMIT)
+        # One more, so that the next one fails again.
+        assert request.call(Msg01(field1="x"), timeout=LIMIT).field1 == "x"
+
+        async def main():
+            from dividere import aio
+
+            caller = aio.Request(request)
+            assert (await caller.call(Msg01(field1="b"), timeout=LIMIT, retries=1)).field1 == "b"
+            with pytest.raises(dividere.Unreachable):
+                await caller.call(Msg01(), timeout=LIMIT)
+
+        asyncio.run(main())
+    finally:
+        response.close()
+        server.join(LIMIT)
