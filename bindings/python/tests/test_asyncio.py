@@ -190,6 +190,7 @@ def test_what_one_task_reads_ahead_does_not_keep_another_waiting():
         publisher, subscriber = await pair()
         first = asyncio.ensure_future(subscriber.recv(timeout=LIMIT))
         await asyncio.sleep(0)
+        assert subscriber.blocking.connection._ahead._sleepers
         for i in range(7):
             publisher.send(Reading(sensor=str(i)))
         publisher.blocking.flush(timeout=LIMIT)
