@@ -153,12 +153,13 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 		return nil, err
 	}
 	defer b.giveBack()
-	result := C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)))
+	result := C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
 	if result.status == C.DIVIDERE_WOULD_BLOCK {
-		err := h.await(ctx, func() bool {
-			result = C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)))
+		soon := func(ms C.int64_t) bool {
+			result = C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
 			return result.status != C.DIVIDERE_WOULD_BLOCK
-		})
+		}
+		err := h.await(ctx, func() bool { return soon(0) }, soon)
 		if err != nil {
 			return nil, err
 		}

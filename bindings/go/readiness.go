@@ -24,7 +24,9 @@ type readiness struct {
 	// Full while somebody sleeps at the descriptor.
 	turn chan struct{}
 	// Where a look by one concerns all (replies of calls): rung at each look.
-	looks  bell
+	looks bell
+	// The last wait took longer than a moment.
+	slow   atomic.Bool
 	closed bool
 }
 
@@ -33,8 +35,11 @@ var sleeping atomic.Int64
 
 // await makes attempts until one says that it is over. One comes after the descriptor is watched, so that nothing is
 // missed. nil where the attempt was over, else why it was given up: because of the context, and then no attempt took
-// anything.
-func (h *handle) await(ctx context.Context, attempt func() bool) error {
+// anything. Before it sleeps it makes the attempt soon, if there is one, which waits for a moment.
+func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.int64_t) bool) error {
+	if soon != nil && h.overInAMoment(soon) {
+		return nil
+	}
 	if err := h.ready.open(h); err != nil {
 		return err
 	}
@@ -50,8 +55,12 @@ func (h *handle) await(ctx context.Context, attempt func() bool) error {
 		}
 		select {
 		case h.ready.turn <- struct{}{}:
+			begun := time.Now()
 			over, err := h.sleep(ctx, attempt)
 			<-h.ready.turn
+			if over {
+				h.ready.slow.Store(time.Since(begun) > aMoment*time.Millisecond)
+			}
 			if over || err != nil {
 				return err
 			}
@@ -66,6 +75,31 @@ func (h *handle) await(ctx context.Context, attempt func() bool) error {
 			return contextError(ctx)
 		}
 	}
+}
+
+// Where an answer comes within some microseconds, waiting for it in C is much quicker than by the netpoller: so that is
+// done for a moment (in milliseconds) by a few goroutines at once, each of which holds a thread for that long; but not at a
+// handle where the wait before took longer.
+const (
+	aMoment     = 1
+	mostMoments = 4
+)
+
+var moments atomic.Int64
+
+func (h *handle) overInAMoment(soon func(ms C.int64_t) bool) bool {
+	if h.ready.slow.Load() {
+		return false
+	}
+	defer moments.Add(-1)
+	if moments.Add(1) > mostMoments {
+		return false
+	}
+	over := soon(aMoment)
+	if !over {
+		h.ready.slow.Store(true)
+	}
+	return over
 }
 
 // sleep makes attempts with the turn in hand. False and nil where the handle was closed meanwhile.

@@ -55,10 +55,18 @@ func (h *handle) recv(ctx context.Context, typed bool) (*slot, error) {
 // awaitRecv receives where there was nothing. Apart, so that what is there already is received without an allocation.
 func (h *handle) awaitRecv(ctx context.Context, s *slot, form C.int) (C.go_result, error) {
 	var result C.go_result
+	soon := func(ms C.int64_t) bool {
+		result = C.go_recv_soon(h.socket(), s.c, form, ms)
+		return result.status != C.DIVIDERE_WOULD_BLOCK
+	}
+	if h.connects {
+		// A request gives up what it waited for in vain.
+		soon = nil
+	}
 	err := h.await(ctx, func() bool {
 		result = C.go_recv(h.socket(), s.c, form)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
-	})
+	}, soon)
 	return result, err
 }
 
@@ -183,7 +191,7 @@ func (r receiving) Wait(ctx context.Context) error {
 	if look() {
 		return err
 	}
-	if given := r.from.await(ctx, look); given != nil {
+	if given := r.from.await(ctx, look, nil); given != nil {
 		return given
 	}
 	return err

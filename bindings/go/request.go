@@ -200,10 +200,11 @@ func (r *Request) up() bool {
 func (r *Request) finish(ctx context.Context, request C.dividere_request_t, call C.uint64_t, s *slot) error {
 	var result C.go_result
 	// A reply to one call may be received by another one, which puts it by.
-	err := r.h.await(ctx, func() bool {
-		result = C.go_finish_call(request, call, s.c)
+	soon := func(ms C.int64_t) bool {
+		result = C.go_finish_call(request, call, s.c, ms)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
-	})
+	}
+	err := r.h.await(ctx, func() bool { return soon(0) }, soon)
 	if err != nil {
 		// Over already where it fails.
 		C.dividere_request_abandon_call(request, call)

@@ -64,10 +64,11 @@ go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first,
     return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
 }
 
-go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most) {
+go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms) {
     batch->received = 0;
     size_t received = 0;
-    dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, most, 1, 0, &received);
+    dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, most, 1, ms, &received);
+    status = go_in_a_moment(status);
     if (status == DIVIDERE_OK) {
         for (size_t i = 0; i < received; i++) {
             dividere_message_view(batch->messages[i], &batch->views[i]);

@@ -58,6 +58,18 @@ static inline go_result go_recv(dividere_socket_t socket, go_slot *slot, int typ
                    slot);
 }
 
+/* As WOULD_BLOCK, which has no text to be made: that nothing came in a moment is nothing to tell. */
+static inline dividere_status_t go_in_a_moment(dividere_status_t status) {
+    return status == DIVIDERE_TIMEOUT ? DIVIDERE_WOULD_BLOCK : status;
+}
+
+/* Receives what comes within so many milliseconds. */
+static inline go_result go_recv_soon(dividere_socket_t socket, go_slot *slot, int typed, int64_t ms) {
+    return go_look(go_in_a_moment(typed ? dividere_socket_recv(socket, slot->message, ms)
+                                        : dividere_socket_recv_bytes(socket, slot->message, ms)),
+                   slot);
+}
+
 /* The place for a payload in a slot's message; without a name, for bytes. */
 static inline go_result go_prepare(go_slot *slot, const char *type_name, size_t size) {
     return go_done(type_name != NULL ? dividere_message_prepare(slot->message, type_name, size, &slot->place)
@@ -80,9 +92,9 @@ static inline go_result go_start_call(dividere_request_t request, go_slot *slot,
     return go_done(dividere_request_start_call(request, slot->message, may_repeat, reply_timeout_ms, 0, call));
 }
 
-/* Takes the reply to a request if it is there. */
-static inline go_result go_finish_call(dividere_request_t request, uint64_t call, go_slot *slot) {
-    return go_look(dividere_request_finish_call(request, call, slot->message, 0), slot);
+/* Takes the reply to a request if it is there within so many milliseconds. */
+static inline go_result go_finish_call(dividere_request_t request, uint64_t call, go_slot *slot, int64_t ms) {
+    return go_look(go_in_a_moment(dividere_request_finish_call(request, call, slot->message, ms)), slot);
 }
 
 static inline go_result go_reply(dividere_message_t *message, go_slot *reply) {
@@ -131,6 +143,6 @@ go_result go_batch_fill(go_batch *batch, size_t count);
 go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, size_t *sent);
 
 /* Receives what is there already, at most `most`. */
-go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most);
+go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms);
 
 #endif

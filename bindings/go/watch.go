@@ -110,7 +110,7 @@ func (w *Watch) Recv(ctx context.Context) (WatchEvent, error) {
 		return !isWouldBlock(err)
 	}
 	if !attempt() {
-		if given := w.h.await(ctx, attempt); given != nil {
+		if given := w.h.await(ctx, attempt, nil); given != nil {
 			return WatchEvent{}, given
 		}
 	}
