@@ -19,7 +19,12 @@ include=$zmq/source/include
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DDIVIDERE_BUILD_BENCHMARKS=ON \
   -DDIVIDERE_BENCH_ZMQ="$PWD/$zmq" -DDIVIDERE_BENCH_SODIUM="$PWD/$sodium" \
   -DDIVIDERE_BENCH_ZMQ_INCLUDE="$PWD/$include" >"$build/configure.log"
+mkdir -p "$build/go"
 cmake --build "$build" -j "$jobs" >"$build/make.log" 2>&1 || { tail -n 40 "$build/make.log"; exit 1; }
+# Go, with the libzmq of the system (libzmq3-dev) for the program that is compared with.
+if ! BUILD=$build JOBS=$jobs scripts/go-build.sh benches/go "$build/go" ./ours ./by_hand >"$build/go.log" 2>&1; then
+  echo "Go is left out: its programs could not be built (see $build/go.log)"
+fi
 # Beside dividere 2.2.0, where it can be installed.
 old=
 if old=$(tests/interop/setup.sh); then

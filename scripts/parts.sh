@@ -205,6 +205,7 @@ test_go() {
     fi
     python22=$(tests/interop/setup.sh) || python22=dividere-2.2.0-could-not-be-installed
     run_part 'go' 900 env BUILD="$test_build" DIVIDERE_PYTHON22="$python22" bindings/go/run-tests.sh
+    run_part 'go examples' 600 env BUILD="$test_build" examples/go/run-all.sh
 }
 
 # Every pattern between every two languages, after test_rust, test_native and

@@ -12,7 +12,7 @@ import (
 )
 
 // So many threads wait in the library at once for all goroutines; more calls wait for their turn.
-const mostBlocked = 32
+const mostBlocked = 16
 
 var blocked = make(chan struct{}, mostBlocked)
 

@@ -42,3 +42,4 @@ generate $matrix/peer_go/matrixpb example.com/dividere-matrix/matrixpb $matrix/m
 generate $matrix/peer_go/telemetrypb example.com/dividere-matrix/telemetrypb $root/tests/vectors/telemetry.proto
 generate $root/examples/telemetry/agent/telemetrypb example.com/telemetry-agent/telemetrypb $root/examples/telemetry/telemetry.proto
 generate $root/benches/go/benchpb example.com/dividere-bench/benchpb $root/benches/proto/bench.proto
+generate $root/examples/go/examplepb example.com/dividere-examples/examplepb $root/examples/proto/example.proto

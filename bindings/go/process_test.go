@@ -83,8 +83,12 @@ func childPart(part string) int {
 		}
 		return 0
 	}
-	if part == "serve" {
-		return fail(servingPart())
+	parts := map[string]func() error{"serve": servingPart, "call": callingPart}
+	if run, ok := parts[part]; ok {
+		if err := run(); err != nil {
+			return fail(err)
+		}
+		return 0
 	}
 	return fail(fmt.Errorf("no such part: %s", part))
 }
