@@ -122,7 +122,9 @@ def programs(build, target):
         Program("C++ to by hand", [cpp + "bench_cpp"], "cppzmq + envelope by hand", {64: 2.0}),
         Program("zmq4 + protobuf by hand", [f"{build}/go/by_hand"]),
         Program("Go", [f"{build}/go/ours", "one"], "zmq4 + protobuf by hand", 1.0, 1.1, equal_frames=True),
-        Program("Go, batches", [f"{build}/go/ours", "many"], "zmq4 + protobuf by hand", 2.0, equal_frames=True),
+        Program(
+            "Go, batches", [f"{build}/go/ours", "many"], "zmq4 + protobuf by hand", 2.0, equal_frames=True
+        ),
     ]
 
 
