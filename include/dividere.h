@@ -1813,8 +1813,9 @@ struct dividere_socket_t dividere_request_socket(struct dividere_request_t reque
 
 /**
  * Sends `message` to the next endpoint that is connected and waits for its reply for `timeout_ms`
- * milliseconds; where none comes, sends again, to the next endpoint, up to `retries` times: so it takes at
- * most (retries + 1) timeouts, and a request may be served more than once. Several threads may call at once.
+ * milliseconds; where none comes, and as soon as the connection is lost, sends again, to the next endpoint, up to
+ * `retries` times: so it takes at most (retries + 1) timeouts, and a request may be served more than once. Several
+ * threads may call at once.
  * A broker on the way (see dividere_broker_t) is told the timeout, and by retries that it may repeat the request.
  * `message` is empty afterwards, on success only; the two messages are different objects.
  *

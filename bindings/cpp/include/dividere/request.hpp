@@ -20,8 +20,8 @@ public:
     }
 
     /// Sends `question` to the next endpoint that is connected and waits for its reply; where none comes in time,
-    /// sends again, to the next endpoint, up to `retries` times: so it takes at most (retries + 1) timeouts, and a
-    /// request may be served more than once. Several threads may call at once.
+    /// and as soon as the connection is lost, sends again, to the next endpoint, up to `retries` times: so it takes at
+    /// most (retries + 1) timeouts, and a request may be served more than once. Several threads may call at once.
     ///
     /// Timeout where nobody answered; the status that the other side answered with, where that was an error (Remote
     /// where a handler failed); Type where the answer is no Reply, which the error has then.
