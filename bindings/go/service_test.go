@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -303,6 +304,13 @@ func servingPart() error {
 		return err
 	}
 	err = dividere.Handle(s, func(_ context.Context, q *testpb.Question) (*testpb.Answer, error) {
+		if sign := os.Getenv("DIVIDERE_TEST_STUCK"); sign != "" {
+			// It says that it has a request, and keeps it.
+			if err := os.WriteFile(sign, nil, 0o600); err != nil {
+				return nil, err
+			}
+			select {}
+		}
 		return answer(2 * q.GetNumber()), nil
 	})
 	if err != nil {
@@ -344,4 +352,31 @@ func TestKillingAProcessLosesNoCallThatMayBeRepeated(t *testing.T) {
 		must(t, err)
 		return len(all) == 1
 	})
+}
+
+func TestACallOfAKilledProcessIsRepeatedWhereItMayBe(t *testing.T) {
+	for _, options := range [][]dividere.CallOption{nil, {dividere.MayRepeat()}} {
+		client, at := registry(t)
+		sign := filepath.Join(t.TempDir(), "has it")
+		stuck := child(t, "serve", "DIVIDERE_TEST_AT="+at, "DIVIDERE_TEST_STUCK="+sign)
+		c := caller(t, client)
+		must(t, c.WaitForService(soon(t)))
+		called := make(chan error, 1)
+		go func() {
+			_, err := dividere.Call[*testpb.Answer](soon(t), c, question(1), options...)
+			called <- err
+		}()
+		until(t, "the request is there", func() bool {
+			_, err := os.Stat(sign)
+			return err == nil
+		})
+		service(t, client)
+		must(t, stuck.Process.Kill())
+		_ = stuck.Wait()
+		if options == nil {
+			wants(t, <-called, dividere.ErrUnreachable)
+		} else {
+			must(t, <-called)
+		}
+	}
 }
