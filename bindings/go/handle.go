@@ -40,6 +40,9 @@ var working sync.Map
 
 // works says that it works by itself, until it is closed.
 func (h *handle) works() {
+	if h == nil {
+		return
+	}
 	working.Store(h, nil)
 	select {
 	case <-h.ended:

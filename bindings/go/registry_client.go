@@ -19,7 +19,7 @@ import (
 // something is not collected before it was closed.
 //
 // A call that a registry answers late, or never, holds a thread of the system until its context is over, and for at most
-// 2 s after that; there are no more than 16 such threads, for which further calls wait.
+// 2 s after that; there are no more than 8 such threads, for which further calls wait.
 type RegistryClient struct {
 	h *handle
 }
@@ -43,6 +43,9 @@ func NewRegistryClient(endpoints string, options ...Option) (*RegistryClient, er
 }
 
 func (r *RegistryClient) native() C.dividere_registry_client_t {
+	if r == nil {
+		return C.dividere_registry_client_t{}
+	}
 	return C.dividere_registry_client_t(r.h.socket())
 }
 

@@ -380,3 +380,36 @@ func TestACallOfAKilledProcessIsRepeatedWhereItMayBe(t *testing.T) {
 		}
 	}
 }
+
+func TestTheZeroValueOfAServiceAndItsLikeIsAClosedHandle(t *testing.T) {
+	ctx := soon(t)
+	var (
+		service  dividere.Service
+		client   dividere.ServiceClient
+		registry dividere.RegistryClient
+		watch    dividere.Watch
+		worker   dividere.Worker
+		broker   dividere.Broker
+	)
+	handler := func(context.Context, *testpb.Question) (*testpb.Answer, error) { return nil, nil }
+	_, fromCall := client.Call(ctx, question(1))
+	_, fromInstances := client.Instances()
+	_, fromLookup := registry.Lookup(ctx, "double")
+	_, fromRegister := registry.Register(ctx, "double", 1, nil)
+	_, fromWatch := watch.Recv(ctx)
+	_, fromWorker := worker.RecvMessage(ctx)
+	_, fromBroker := broker.Statistics()
+	_, fromPort := service.Port()
+	_, fromMaking := dividere.NewService("double", &registry)
+	_, fromNone := dividere.NewServiceClient("double", nil)
+	for i, err := range []error{
+		fromCall, fromInstances, fromLookup, fromRegister, fromWatch, fromWorker, fromBroker, fromPort, fromMaking, fromNone,
+		service.Start(ctx), service.Stop(ctx), dividere.Handle(&service, handler), client.WaitForService(ctx),
+		dividere.Serve(&worker, handler), worker.Stop(ctx), broker.WaitForWorkers(ctx, 1),
+	} {
+		if !errors.Is(err, dividere.ErrClosed) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	must(t, errors.Join(service.Close(), client.Close(), registry.Close(), watch.Close(), worker.Close(), broker.Close()))
+}
