@@ -180,33 +180,37 @@ func TestWaitTellsThatThereIsSomething(t *testing.T) {
 
 func TestAReceiverIsWokenWhileOthersUseItsHandle(t *testing.T) {
 	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
-	ctx, cancel := context.WithCancel(soon(t))
-	var users sync.WaitGroup
-	for range 2 {
-		users.Add(1)
-		go func() {
-			defer users.Done()
-			// Each takes in what the connections have told the handle, and with that the news of a message.
-			for ctx.Err() == nil {
-				if err := errors.Join(s.SubscribePrefix([]byte("other")), s.UnsubscribePrefix([]byte("other"))); err != nil {
-					t.Error(err)
-					return
-				}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var user sync.WaitGroup
+	user.Add(1)
+	go func() {
+		defer user.Done()
+		// It takes in what the connections have told the handle, and with that the news of a message.
+		for ctx.Err() == nil {
+			if err := errors.Join(s.SubscribePrefix([]byte("other")), s.UnsubscribePrefix([]byte("other"))); err != nil {
+				t.Error(err)
+				return
 			}
-		}()
-	}
+			// Leaves the scheduler and the lock of the handle to the other.
+			time.Sleep(50 * time.Microsecond)
+		}
+	}()
+	const rounds = 2000
 	arrived := make(chan error)
 	go func() {
-		for range 2000 {
-			_, err := s.Recv(ctx)
+		for range rounds {
+			_, err := s.Recv(soon(t))
 			arrived <- err
 		}
 	}()
-	for range 2000 {
+	for i := range rounds {
 		must(t, p.Send(soon(t), reading(1)))
 		// Nothing but the news of this one wakes the receiver.
-		must(t, <-arrived)
+		if err := <-arrived; err != nil {
+			t.Fatalf("in round %d: %v", i, err)
+		}
 	}
 	cancel()
-	users.Wait()
+	user.Wait()
 }
