@@ -92,6 +92,7 @@ sanitize_thread() {
         handles_with_threads_are_dropped_in_a_child_that_has_threads_of_its_own \
         in_a_forked_child_it_is_forked_and_the_parent_goes_on \
         a_hundred_thousand_names_are_listed_completely_and_in_order \
+        doing_nothing_costs_next_to_nothing \
         a_publisher_loses_nothing_at_exit a_dealer_loses_nothing_at_exit \
         a_thousand_handles_leave_nothing_behind \
         thousands_of_subscriptions_all_arrive_also_after_a_restart; do

@@ -6,8 +6,62 @@ const CONFLATED_SUBSCRIPTIONS: &str = "a conflating subscriber's own subscriptio
 const UNSENT: &str = "how many peers have messages waiting to be sent";
 const SOURCE: &str = "which inproc connection a subscription came from";
 const BIND_FAILED: &str = "why a bind failed";
+const LATEST: &str = "the latest of conflated messages";
 
 pub const PATCHES: &[Patch] = &[
+    // Where the reader looked at that moment, the writer gave its message up, unfreed: most were followed by another one,
+    // but the latest was not. The lock is held for as long as a message takes to be moved.
+    Patch {
+        file: "src/dbuffer.hpp",
+        why: LATEST,
+        old: "        if (_sync.try_lock ()) {
+            _front->move (*_back);
+            _has_msg = true;
+
+            _sync.unlock ();
+        }
+",
+        new: "        scoped_lock_t lock (_sync);
+        _front->move (*_back);
+        _has_msg = true;
+",
+    },
+    // It was never true, and two threads met in it.
+    Patch {
+        file: "src/ypipe_conflate.hpp",
+        why: LATEST,
+        old: "        return reader_awake;
+",
+        new: "        return false;
+",
+    },
+    Patch {
+        file: "src/ypipe_conflate.hpp",
+        why: LATEST,
+        old: "        const bool res = dbuffer.check_read ();
+        if (!res)
+            reader_awake = false;
+
+        return res;
+",
+        new: "        return dbuffer.check_read ();
+",
+    },
+    Patch {
+        file: "src/ypipe_conflate.hpp",
+        why: LATEST,
+        old: "    ypipe_conflate_t () : reader_awake (false) {}
+",
+        new: "    ypipe_conflate_t () {}
+",
+    },
+    Patch {
+        file: "src/ypipe_conflate.hpp",
+        why: LATEST,
+        old: "    bool reader_awake;
+",
+        new: "",
+    },
     // ZMQ_CONFLATE on a SUB conflated what it sends, too: of several subscriptions only the last arrived.
     // A connecting socket: its own end is the first.
     Patch {
