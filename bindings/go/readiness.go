@@ -25,7 +25,7 @@ type readiness struct {
 	turn chan struct{}
 	// Where a look by one concerns all (replies of calls): rung at each look.
 	looks bell
-	// The last wait took longer than a moment.
+	// The last wait was not quick.
 	slow   atomic.Bool
 	closed bool
 }
@@ -59,7 +59,7 @@ func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.
 			over, err := h.sleep(ctx, attempt)
 			<-h.ready.turn
 			if over {
-				h.ready.slow.Store(time.Since(begun) > aMoment*time.Millisecond)
+				h.ready.slow.Store(time.Since(begun) > quick)
 			}
 			if over || err != nil {
 				return err
@@ -79,10 +79,12 @@ func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.
 
 // Where an answer comes within some microseconds, waiting for it in C is much quicker than by the netpoller: so that is
 // done for a moment (in milliseconds) by a few goroutines at once, each of which holds a thread for that long; but not at a
-// handle where the wait before took longer.
+// handle where the wait before took longer than what is quick. The moment is longer than the system's tick, since the clock
+// would have to be set for a shorter one, which costs more than all the rest where it belongs to a hypervisor.
 const (
-	aMoment     = 1
+	aMoment     = 10
 	mostMoments = 4
+	quick       = time.Millisecond
 )
 
 var moments atomic.Int64
@@ -95,8 +97,9 @@ func (h *handle) overInAMoment(soon func(ms C.int64_t) bool) bool {
 	if moments.Add(1) > mostMoments {
 		return false
 	}
+	begun := time.Now()
 	over := soon(aMoment)
-	if !over {
+	if time.Since(begun) > quick {
 		h.ready.slow.Store(true)
 	}
 	return over
