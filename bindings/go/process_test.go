@@ -102,6 +102,22 @@ func child(t *testing.T, part string, environment ...string) *exec.Cmd {
 	return command
 }
 
+// alone runs the test in a process of its own, where no test before it has left anything. False in the process that waits
+// for that one, which has nothing else to do.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const name = "DIVIDERE_TEST_ALONE"
+	if os.Getenv(name) == t.Name() {
+		return true
+	}
+	command := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.count=1")
+	command.Env = append(os.Environ(), name+"="+t.Name())
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, output)
+	}
+	return false
+}
+
 func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
 	s := subscriber(t, "@tcp://127.0.0.1:*", dividere.WithReceiveHighWaterMark(0))
 	at, err := s.LastEndpoint()

@@ -1,4 +1,5 @@
-//! What is particular to Linux: eventfd, epoll, membarrier, and a look at how many descriptors are left.
+//! What is particular to Linux: eventfd, epoll, membarrier, what a connection has not sent yet, and a look at how many
+//! descriptors are left.
 //! Nothing else in the core names a Linux-only call.
 
 use std::io;
@@ -252,5 +253,80 @@ pub(crate) fn barrier_everywhere() {
     if !membarrier(MEMBARRIER_PRIVATE_EXPEDITED) {
         // The host has put itself into a sandbox since. No processor keeps a store to itself for that long.
         std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
+/// What a connection's socket has of what was written to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsent {
+    /// Nothing that closing it could lose: the peer's system has it, or the socket is of a kind that hands it over at once.
+    Nothing,
+    /// Something that the peer's system has not taken yet.
+    Something,
+}
+
+pub(crate) fn unsent(connection: RawFd) -> Unsent {
+    let mut domain: libc::c_int = 0;
+    let mut len = std::mem::size_of::<libc::c_int>() as libc::socklen_t;
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: room for an int each, and its size.
+    unsafe {
+        let place = (&mut domain as *mut libc::c_int).cast();
+        if libc::getsockopt(connection, libc::SOL_SOCKET, libc::SO_DOMAIN, place, &mut len) != 0
+            || !matches!(domain, libc::AF_INET | libc::AF_INET6)
+            || libc::ioctl(connection, libc::TIOCOUTQ, &mut bytes) != 0
+        {
+            return Unsent::Nothing;
+        }
+    }
+    match bytes {
+        0 => Unsent::Nothing,
+        _ => Unsent::Something,
+    }
+}
+
+/// Reads what there is, up to a limit, and throws it away. That the peer says no more is no error: it may still listen.
+pub(crate) fn discard_input(connection: RawFd) -> io::Result<()> {
+    let mut scratch = [0_u8; 4096];
+    for _ in 0..64 {
+        // SAFETY: room for as many bytes as are asked for.
+        let n = unsafe {
+            libc::recv(
+                connection,
+                scratch.as_mut_ptr().cast(),
+                scratch.len(),
+                libc::MSG_DONTWAIT,
+            )
+        };
+        match n {
+            0 => return Ok(()),
+            n if n > 0 => {}
+            _ => return none_now(io::Error::last_os_error()).map(|_| ()),
+        }
+    }
+    Ok(())
+}
+
+/// Sends what the socket takes at once: 0 where that is nothing.
+pub(crate) fn send_some(connection: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: a live slice, with its own length.
+    let n = unsafe { libc::send(connection, bytes.as_ptr().cast(), bytes.len(), flags) };
+    usize::try_from(n).or_else(|_negative| none_now(io::Error::last_os_error()))
+}
+
+/// Ends what this side sends, behind all that was written.
+pub(crate) fn say_that_nothing_follows(connection: RawFd) -> io::Result<()> {
+    // SAFETY: no pointers.
+    match unsafe { libc::shutdown(connection, libc::SHUT_WR) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn none_now(error: io::Error) -> io::Result<usize> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(0),
+        _ => Err(error),
     }
 }

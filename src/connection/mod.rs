@@ -18,6 +18,7 @@ mod lookups;
 mod monitor;
 pub mod options;
 pub(crate) mod own_thread;
+mod parting;
 pub(crate) mod peers;
 pub mod process;
 pub mod proxy;

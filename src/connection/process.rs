@@ -15,6 +15,7 @@ use crate::connection::inproc::InprocNames;
 use crate::connection::linux;
 use crate::connection::log::log_line;
 use crate::connection::options::ProcessOptions;
+use crate::connection::parting;
 use crate::connection::service::Service;
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
@@ -86,6 +87,7 @@ extern "C" fn in_child() {
     CURRENT.store(std::ptr::null_mut(), Ordering::Release);
     CHANGING.store(false, Ordering::Release);
     asymmetric::forget();
+    parting::forget();
 }
 
 extern "C" fn at_exit() {
@@ -111,6 +113,7 @@ pub(crate) fn current() -> Result<&'static Process> {
             libc::pthread_atfork(None, None, Some(in_child));
             libc::atexit(at_exit);
         }
+        parting::begin();
     });
     let configured = CONFIGURED.load(Ordering::Acquire);
     // SAFETY: set from a Box, and freed only by who is changing, as we are.
@@ -306,7 +309,8 @@ impl Process {
         const GRACE: Duration = Duration::from_millis(300);
         match linux::with_signals_blocked(|| linux::start_detached(end_context, self)) {
             Ok(()) => {
-                let deadline = Instant::now() + linger + GRACE;
+                let begin = Instant::now();
+                let deadline = begin + linger + GRACE;
                 let mut ended = lock(&self.ended);
                 while !*ended {
                     let left = deadline.saturating_duration_since(Instant::now());
@@ -318,6 +322,11 @@ impl Process {
                         Ok((ended, _)) => ended,
                         Err(poisoned) => poisoned.into_inner().0,
                     };
+                }
+                drop(ended);
+                // What libzmq has written is not sent yet.
+                if !parting::wait_until_sent(begin + linger) {
+                    log_line!(Warning, "process", "the process ends before everything was sent");
                 }
             }
             Err(error) => log_line!(Warning, "process", "no thread to end the context with: {error}"),

@@ -104,7 +104,14 @@ extern "C" {
     pub fn zmq_sys_msg_renew(msg: *mut zmq_msg_t, size: usize) -> *mut c_void;
     /// Where a message's content lies, how long it is, and whether (not 0) another frame follows; all in one call.
     pub fn zmq_sys_msg_look(msg: *const zmq_msg_t, size: *mut usize, more: *mut c_int) -> *const c_void;
+    /// Has `parting` called, on an I/O thread, with each connection that ends on this side, for the whole process: its
+    /// descriptor, the bytes that libzmq has not written to it (for the call), and the linger time in milliseconds (-1 for
+    /// ever). Where it returns 1, the descriptor is its own from there on, else libzmq closes it. None: libzmq does.
+    pub fn zmq_sys_set_parting(parting: Option<Parting>);
 }
+
+/// See `zmq_sys_set_parting`.
+pub type Parting = extern "C" fn(descriptor: c_int, rest: *const u8, len: usize, linger_ms: c_int) -> c_int;
 
 #[cfg(zmq_system)]
 pub use missing::*;
@@ -162,6 +169,8 @@ mod missing {
         *more = zmq_msg_more(msg.cast_mut());
         zmq_msg_data(msg.cast_mut())
     }
+
+    pub unsafe fn zmq_sys_set_parting(_: Option<Parting>) {}
 
     pub unsafe fn zmq_msg_init_buffer(_: *mut zmq_msg_t, _: *const c_void, _: usize) -> c_int {
         unsupported()

@@ -154,3 +154,16 @@ int zmq_sys_msg_init_buffer(zmq_msg_t *msg_, const void *buf_, size_t size_) {
     return zmq_msg_init_buffer(msg_, buf_, size_);
 }
 }
+
+namespace {
+typedef int (*parting_fn)(int, const unsigned char *, size_t, int);
+std::atomic<parting_fn> parting(NULL);
+} // namespace
+
+extern "C" void zmq_sys_set_parting(parting_fn parting_) { parting.store(parting_, std::memory_order_release); }
+
+/*  Called by an engine that ends (build/patches/engine.rs).                  */
+extern "C" int zmq_sys_part(int fd_, const unsigned char *rest_, size_t size_, int linger_) {
+    const parting_fn takes_over = parting.load(std::memory_order_acquire);
+    return takes_over ? takes_over(fd_, rest_, size_, linger_) : 0;
+}

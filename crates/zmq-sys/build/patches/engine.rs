@@ -8,9 +8,31 @@ const ZMTP: &str = "src/zmtp_engine.cpp";
 const ENDED: &str = "events after the end of a connection";
 const READ_ON: &str = "reading to the end";
 const IMMEDIATE: &str = "received messages of a socket with IMMEDIATE";
+const PARTING: &str = "what is left to send when a connection ends";
 const FULL_PIPE: &str = "reconnection while the receiver is full";
 
 pub const PATCHES: &[Patch] = &[
+    // Closed as it is, a connection loses what the engine has not written yet, and what the system has not sent yet where
+    // the peer says something meanwhile. zmq_sys_set_parting names who sends it.
+    Patch {
+        file: ENGINE,
+        why: PARTING,
+        old: "void zmq::stream_engine_base_t::terminate ()
+{
+    unplug ();
+    delete this;
+",
+        new: "extern \"C\" int zmq_sys_part (int, const unsigned char *, size_t, int);
+
+void zmq::stream_engine_base_t::terminate ()
+{
+    unplug ();
+    if (_s != retired_fd && !_io_error && !_handshaking
+        && zmq_sys_part (_s, _outpos, _outsize, _options.linger.load ()))
+        _s = retired_fd;
+    delete this;
+",
+    },
     // After the end of a connection (_io_error) the engine lives on until the receiver has taken what is buffered. A
     // heartbeat timer, or a PING among the buffered messages, then ran into the assertion.
     Patch {
