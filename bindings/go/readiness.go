@@ -30,6 +30,10 @@ type readiness struct {
 	closed bool
 }
 
+// So many goroutines that wait are in the library at once. A call into C that does not return within some microseconds
+// makes Go start a thread for others: without a limit that is one for each of those who come to wait, or are woken, together.
+var inside = make(chan struct{}, 16)
+
 // sleeping counts those who wait for a handle.
 var sleeping atomic.Int64
 
@@ -40,7 +44,10 @@ func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.
 	if soon != nil && h.overInAMoment(soon) {
 		return nil
 	}
-	if err := h.ready.open(h); err != nil {
+	inside <- struct{}{}
+	err := h.ready.open(h)
+	<-inside
+	if err != nil {
 		return err
 	}
 	sleeping.Add(1)
@@ -121,14 +128,21 @@ func (h *handle) sleep(ctx context.Context, attempt func() bool) (bool, error) {
 	err := r.raw.Read(func(uintptr) bool {
 		// The descriptor is watched only while somebody sleeps there, so that others are spared the telling. It fails only
 		// where the handle is closed, which the attempt says.
+		inside <- struct{}{}
+		defer func() { <-inside }()
 		h.watched(1)
 		if h.shared {
 			r.looks.ring()
 		}
 		over = attempt()
+		if over {
+			h.watched(0)
+		}
 		return over
 	})
-	h.watched(0)
+	if !over {
+		h.watched(0)
+	}
 	if !stop() {
 		<-woken
 		_ = r.file.SetReadDeadline(time.Time{})
