@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make soak`: the tests that take minutes. In Rust they are marked #[ignore], in
-# CMake they have the label soak, in Python the marker soak.
+# `make soak`: the tests that take minutes. They are in Rust, and marked
+# #[ignore].
 set -uo pipefail
 # shellcheck source=scripts/parts.sh
 source "$(dirname "${BASH_SOURCE[0]}")/parts.sh"
@@ -13,15 +13,5 @@ soak_rust() {
     fi
 }
 
-soak_native() {
-    if ! run_build 'native build' 1800 env BUILD="$test_build" JOBS="$jobs" scripts/build.sh \
-        -DDIVIDERE_BUILD_TESTS=ON -DDIVIDERE_BUILD_EXAMPLES=ON; then
-        skip_part 'soak c and c++' 'the build failed'
-        return
-    fi
-    run_part 'soak ctest' 3600 scripts/ctest.sh "$test_build" --soak
-}
-
 soak_rust
-soak_native
 summary

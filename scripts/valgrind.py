@@ -2,7 +2,7 @@
 
     python3 scripts/valgrind.py BUILD [REGEX]
 
-Takes the tests from ctest, without those labelled soak, and those whose command
+Takes the tests from ctest, without those whose command
 is a script rather than a program. Fails when a test fails or memcheck finds an
 error or a definite leak. DIVIDERE_TEST_SLOW=1 is set, for tests that measure time.
 """
@@ -33,7 +33,7 @@ def tests(build):
     ).stdout
     for test in json.loads(text)["tests"]:
         properties = {item["name"]: item["value"] for item in test.get("properties", [])}
-        if "soak" in properties.get("LABELS", []) or "command" not in test:
+        if "command" not in test:
             continue
         environment = dict(line.split("=", 1) for line in properties.get("ENVIRONMENT", []))
         yield test["name"], test["command"], environment, properties.get("WORKING_DIRECTORY", build)
