@@ -256,32 +256,19 @@ pub(crate) fn barrier_everywhere() {
     }
 }
 
-/// What a connection's socket has of what was written to it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unsent {
-    /// Nothing that closing it could lose: the peer's system has it, or the socket is of a kind that hands it over at once.
-    Nothing,
-    /// Something that the peer's system has not taken yet.
-    Something,
-}
-
-pub(crate) fn unsent(connection: RawFd) -> Unsent {
+/// Whether a connection's socket has something that closing it could lose: that the peer's system has not taken yet. Sockets
+/// of other kinds than TCP's hand over at once what is written to them.
+pub(crate) fn has_unsent(connection: RawFd) -> bool {
     let mut domain: libc::c_int = 0;
     let mut len = std::mem::size_of::<libc::c_int>() as libc::socklen_t;
     let mut bytes: libc::c_int = 0;
     // SAFETY: room for an int each, and its size.
     unsafe {
         let place = (&mut domain as *mut libc::c_int).cast();
-        if libc::getsockopt(connection, libc::SOL_SOCKET, libc::SO_DOMAIN, place, &mut len) != 0
-            || !matches!(domain, libc::AF_INET | libc::AF_INET6)
-            || libc::ioctl(connection, libc::TIOCOUTQ, &mut bytes) != 0
-        {
-            return Unsent::Nothing;
-        }
-    }
-    match bytes {
-        0 => Unsent::Nothing,
-        _ => Unsent::Something,
+        libc::getsockopt(connection, libc::SOL_SOCKET, libc::SO_DOMAIN, place, &mut len) == 0
+            && matches!(domain, libc::AF_INET | libc::AF_INET6)
+            && libc::ioctl(connection, libc::TIOCOUTQ, &mut bytes) == 0
+            && bytes != 0
     }
 }
 

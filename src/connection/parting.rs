@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::connection::linux::{self, Unsent};
+use crate::connection::linux;
 use crate::connection::log::log_line;
 use crate::connection::process::lock;
 
@@ -95,7 +95,7 @@ fn current() -> &'static Partings {
 /// Called by libzmq, on a thread that moves bytes, with a connection that is about to be closed and what it has not
 /// written of it. 1 where it is ours from here on, 0 where there is nothing left to send.
 extern "C" fn take_over(connection: i32, rest: *const u8, len: usize, linger_ms: i32) -> i32 {
-    if linger_ms == 0 || (len == 0 && linux::unsent(connection) == Unsent::Nothing) {
+    if linger_ms == 0 || (len == 0 && !linux::has_unsent(connection)) {
         return 0;
     }
     let rest = if len == 0 {
@@ -189,7 +189,7 @@ impl Parting {
         if linux::say_that_nothing_follows(connection).is_err() {
             return true;
         }
-        linux::unsent(connection) == Unsent::Nothing
+        !linux::has_unsent(connection)
     }
 }
 
