@@ -43,18 +43,13 @@ type BrokerStatistics struct {
 // NewBroker makes a broker that binds to the endpoints of its front end, for clients, and of its back end, for workers,
 // each a comma-separated list (">" in front connects). The options are for both its sockets. Fails as NewPublisher.
 func NewBroker(front, back string, options ...Option) (*Broker, error) {
-	h, err := newRole(front, options, FullQueueDrop,
-		func(front *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
+	h, err := open(front, options, FullQueueDrop,
+		func(front *C.char, s *settings, made *C.dividere_broker_t) C.dividere_status_t {
 			other := C.CString(back)
 			defer freeText(other)
-			var made C.dividere_broker_t
-			status := C.dividere_broker_new(front, other, s.options, &made)
-			*id = made.id
-			return status
+			return C.dividere_broker_new(front, other, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_broker_close(C.dividere_broker_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_broker_t) C.dividere_status_t { return C.dividere_broker_close(made) })
 	if err != nil {
 		return nil, err
 	}

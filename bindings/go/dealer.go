@@ -22,16 +22,11 @@ type Dealer struct {
 // NewDealer makes a dealer, which binds to each of the comma-separated endpoints that has a "*" ("@" in front binds, too)
 // and connects to the others. Its identity is a random UUID unless WithIdentity is given. Fails as NewPublisher.
 func NewDealer(endpoints string, options ...Option) (*Dealer, error) {
-	h, err := newRole(endpoints, options, FullQueueBlock,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_dealer_t
-			status := C.dividere_dealer_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoints, options, FullQueueBlock,
+		func(endpoints *C.char, s *settings, made *C.dividere_dealer_t) C.dividere_status_t {
+			return C.dividere_dealer_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_dealer_close(C.dividere_dealer_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_dealer_t) C.dividere_status_t { return C.dividere_dealer_close(made) })
 	if err != nil {
 		return nil, err
 	}

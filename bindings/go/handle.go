@@ -9,13 +9,17 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 )
+
+// native is a handle as C has it: dividere_publisher_t and so on.
+type native interface{ ~struct{ id C.uint64_t } }
 
 // handle is what every role has inside. It holds no reference to the object around it, so that both are collected, and
 // the handle closed, when a program forgets it.
 type handle struct {
 	id    uint64
-	end   func(id uint64) C.dividere_status_t
+	end   func() C.dividere_status_t
 	once  sync.Once
 	err   error
 	ended chan struct{}
@@ -28,7 +32,7 @@ type handle struct {
 	// Of a request: an attempt of one may take in what another one waits for.
 	shared bool
 	// Where to wait; nil for that of a socket.
-	fd func(id uint64, fd *C.int32_t) C.dividere_status_t
+	fd func(fd *C.int32_t) C.dividere_status_t
 	// What must not be collected before it.
 	needs *handle
 	// Called before it is closed.
@@ -51,16 +55,44 @@ func (h *handle) works() {
 	}
 }
 
-// open counts the handles that were neither closed nor collected.
-var open atomic.Int64
+// openHandles counts those that were neither closed nor collected.
+var openHandles atomic.Int64
 
-func newHandle(id uint64, end func(id uint64) C.dividere_status_t) *handle {
-	h := &handle{id: id, end: end, ended: make(chan struct{})}
+func newHandle[T native](made T, end func(T) C.dividere_status_t) *handle {
+	h := &handle{
+		id:    uint64(C.dividere_socket_t(made).id),
+		end:   func() C.dividere_status_t { return end(made) },
+		ended: make(chan struct{}),
+	}
 	h.ready.turn = make(chan struct{}, 1)
-	open.Add(1)
+	openHandles.Add(1)
 	// Closing may take a moment, and the goroutine of finalizers is there for all.
 	runtime.SetFinalizer(h, func(h *handle) { go h.close() })
 	return h
+}
+
+// open makes a handle of a role: with its options, its endpoints (or its name) as C has them, and how sends wait where a
+// queue is full. FullQueueDrop is for a role that sends nothing.
+func open[T native](endpoints string, options []Option, usual FullQueue,
+	create func(endpoints *C.char, s *settings, made *T) C.dividere_status_t, end func(T) C.dividere_status_t,
+) (*handle, error) {
+	var h *handle
+	err := with(options, func(s *settings) error {
+		full, err := s.waitInGo(usual)
+		if err != nil {
+			return err
+		}
+		at := C.CString(endpoints)
+		defer C.free(unsafe.Pointer(at))
+		var made T
+		if err := check(func() C.dividere_status_t { return create(at, s, &made) }); err != nil {
+			return err
+		}
+		h = newHandle(made, end)
+		h.full = full
+		return nil
+	})
+	return h, err
 }
 
 // close ends it, once. What waits for it returns ErrClosed.
@@ -73,7 +105,7 @@ func (h *handle) close() error {
 		if h.before != nil {
 			h.before()
 		}
-		h.err = check(func() C.dividere_status_t { return h.end(h.id) })
+		h.err = check(h.end)
 		if statusOf(h.err) == StatusClosed {
 			// By Shutdown, which closes everything.
 			h.err = nil
@@ -81,7 +113,7 @@ func (h *handle) close() error {
 		close(h.ended)
 		working.Delete(h)
 		h.ready.close()
-		open.Add(-1)
+		openHandles.Add(-1)
 	})
 	return h.err
 }

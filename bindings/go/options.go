@@ -6,7 +6,6 @@ package dividere
 import "C"
 
 import (
-	"runtime"
 	"time"
 	"unsafe"
 
@@ -308,29 +307,4 @@ func WithMaxSockets(sockets int) Option { return number(C.DIVIDERE_OPTION_MAX_SO
 // set.
 func WithThreadNamePrefix(prefix string) Option {
 	return text(C.DIVIDERE_OPTION_THREAD_NAME_PREFIX, prefix)
-}
-
-// make calls what makes a handle, with the endpoints as C has them.
-func newRole(endpoints string, options []Option, usual FullQueue,
-	make func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t,
-	end func(id uint64) C.dividere_status_t,
-) (*handle, error) {
-	var h *handle
-	err := with(options, func(s *settings) error {
-		full, err := s.waitInGo(usual)
-		if err != nil {
-			return err
-		}
-		at := C.CString(endpoints)
-		defer C.free(unsafe.Pointer(at))
-		var id C.uint64_t
-		if err := check(func() C.dividere_status_t { return make(at, s, &id) }); err != nil {
-			return err
-		}
-		h = newHandle(uint64(id), end)
-		h.full = full
-		return nil
-	})
-	runtime.KeepAlive(h)
-	return h, err
 }

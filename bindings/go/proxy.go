@@ -63,8 +63,8 @@ func NewProxy(kind ProxyKind, front, back, capture string, options ...Option) (*
 		if err != nil {
 			return err
 		}
-		proxy = &Proxy{newHandle(uint64(made.id), func(id uint64) C.dividere_status_t {
-			return C.dividere_proxy_close(C.dividere_proxy_t{id: C.uint64_t(id)})
+		proxy = &Proxy{newHandle(made, func(made C.dividere_proxy_t) C.dividere_status_t {
+			return C.dividere_proxy_close(made)
 		})}
 		return nil
 	})

@@ -22,16 +22,11 @@ type Publisher struct {
 // dropped and counted, unless WithFullQueue says otherwise. ErrInvalidArgument where options contradict each other;
 // ErrEndpoint, ErrAddressInUse, ErrUnreachable, ErrPermission; ErrLimit where descriptors ran out.
 func NewPublisher(endpoints string, options ...Option) (*Publisher, error) {
-	h, err := newRole(endpoints, options, FullQueueDrop,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_publisher_t
-			status := C.dividere_publisher_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoints, options, FullQueueDrop,
+		func(endpoints *C.char, s *settings, made *C.dividere_publisher_t) C.dividere_status_t {
+			return C.dividere_publisher_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_publisher_close(C.dividere_publisher_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_publisher_t) C.dividere_status_t { return C.dividere_publisher_close(made) })
 	if err != nil {
 		return nil, err
 	}

@@ -64,9 +64,7 @@ func NewReactor() (*Reactor, error) {
 	if err := check(func() C.dividere_status_t { return C.dividere_reactor_new(&made) }); err != nil {
 		return nil, err
 	}
-	h := newHandle(uint64(made.id), func(id uint64) C.dividere_status_t {
-		return C.dividere_reactor_close(C.dividere_reactor_t{id: C.uint64_t(id)})
-	})
+	h := newHandle(made, func(made C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_close(made) })
 	reactor := &Reactor{h, &reactions{sources: map[uint64]Receiver{}}}
 	context := cgo.NewHandle(reactor.r)
 	err := reactor.call(func(c C.dividere_reactor_t) C.dividere_status_t {

@@ -203,7 +203,7 @@ func (h *handle) watched(on C.int32_t) {
 
 func (h *handle) descriptor(fd *C.int32_t) C.dividere_status_t {
 	if h.fd != nil {
-		return h.fd(h.id, fd)
+		return h.fd(fd)
 	}
 	return C.dividere_socket_fd(h.socket(), fd)
 }

@@ -26,15 +26,12 @@ type RegistryClient struct {
 
 // NewRegistryClient makes a client of the registries at the comma-separated endpoints. It waits for nothing.
 func NewRegistryClient(endpoints string, options ...Option) (*RegistryClient, error) {
-	h, err := newRole(endpoints, options, FullQueueDrop,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_registry_client_t
-			status := C.dividere_registry_client_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoints, options, FullQueueDrop,
+		func(endpoints *C.char, s *settings, made *C.dividere_registry_client_t) C.dividere_status_t {
+			return C.dividere_registry_client_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_registry_client_close(C.dividere_registry_client_t{id: C.uint64_t(id)})
+		func(made C.dividere_registry_client_t) C.dividere_status_t {
+			return C.dividere_registry_client_close(made)
 		})
 	if err != nil {
 		return nil, err

@@ -16,15 +16,12 @@ type RegistryServer struct {
 // that is free, which LastEndpoint tells. At the port after that, unless WithRegistryPublishEndpoint says another place,
 // it tells services of 2.2.0 to register again. ErrAddressInUse where one of the two is taken.
 func NewRegistryServer(endpoint string, options ...Option) (*RegistryServer, error) {
-	h, err := newRole(endpoint, options, FullQueueDrop,
-		func(endpoint *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_registry_server_t
-			status := C.dividere_registry_server_new(endpoint, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoint, options, FullQueueDrop,
+		func(endpoint *C.char, s *settings, made *C.dividere_registry_server_t) C.dividere_status_t {
+			return C.dividere_registry_server_new(endpoint, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_registry_server_close(C.dividere_registry_server_t{id: C.uint64_t(id)})
+		func(made C.dividere_registry_server_t) C.dividere_status_t {
+			return C.dividere_registry_server_close(made)
 		})
 	if err != nil {
 		return nil, err

@@ -25,20 +25,15 @@ type Request struct {
 // NewRequest makes a request, which connects to each of the comma-separated endpoints ("@" in front binds) and asks them
 // in turn. Fails as NewPublisher.
 func NewRequest(endpoints string, options ...Option) (*Request, error) {
-	h, err := newRole(endpoints, options, FullQueueBlock,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
+	h, err := open(endpoints, options, FullQueueBlock,
+		func(endpoints *C.char, s *settings, made *C.dividere_request_t) C.dividere_status_t {
 			// Waiting for a connection is done here.
 			if status := C.dividere_options_set_int(s.options, C.DIVIDERE_OPTION_SEND_TIMEOUT_MS, 0); status != C.DIVIDERE_OK {
 				return status
 			}
-			var made C.dividere_request_t
-			status := C.dividere_request_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+			return C.dividere_request_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_request_close(C.dividere_request_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_request_t) C.dividere_status_t { return C.dividere_request_close(made) })
 	if err != nil {
 		return nil, err
 	}

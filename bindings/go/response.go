@@ -24,16 +24,11 @@ type Response struct {
 // NewResponse makes a response, which binds to each of the comma-separated endpoints that has a "*" ("@" in front binds,
 // too) and connects to the others. Fails as NewPublisher.
 func NewResponse(endpoints string, options ...Option) (*Response, error) {
-	h, err := newRole(endpoints, options, FullQueueBlock,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_response_t
-			status := C.dividere_response_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoints, options, FullQueueBlock,
+		func(endpoints *C.char, s *settings, made *C.dividere_response_t) C.dividere_status_t {
+			return C.dividere_response_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_response_close(C.dividere_response_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_response_t) C.dividere_status_t { return C.dividere_response_close(made) })
 	if err != nil {
 		return nil, err
 	}

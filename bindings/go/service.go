@@ -81,23 +81,18 @@ func NewService(name string, registry *RegistryClient, options ...Option) (*Serv
 		own = serviceSettings{workers: 1, mostWaiting: 1000}
 		return nil
 	}
-	h, err := newRole(name, append([]Option{withOwn}, options...), FullQueueDrop,
-		func(name *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
+	h, err := open(name, append([]Option{withOwn}, options...), FullQueueDrop,
+		func(name *C.char, s *settings, made *C.dividere_service_t) C.dividere_status_t {
 			var endpoint *C.char
 			if own.endpoint != "" {
 				endpoint = C.CString(own.endpoint)
 				defer C.free(unsafe.Pointer(endpoint))
 			}
-			var made C.dividere_service_t
-			status := C.dividere_service_new(name, registry.native(), endpoint, s.options, C.uint32_t(own.workers),
+			return C.dividere_service_new(name, registry.native(), endpoint, s.options, C.uint32_t(own.workers),
 				C.uint32_t(own.mostWaiting), unsafe.Pointer(unsafe.SliceData(own.metadata)), C.size_t(len(own.metadata)),
-				&made)
-			*id = made.id
-			return status
+				made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_service_close(C.dividere_service_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_service_t) C.dividere_status_t { return C.dividere_service_close(made) })
 	if err != nil {
 		return nil, err
 	}

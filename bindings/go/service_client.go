@@ -22,15 +22,12 @@ type ServiceClient struct {
 // NewServiceClient makes a client of the service name, which is found through registry; several clients and services may
 // share it. The options are those of the connections to the instances. It waits for nothing.
 func NewServiceClient(name string, registry *RegistryClient, options ...Option) (*ServiceClient, error) {
-	h, err := newRole(name, options, FullQueueDrop,
-		func(name *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_service_client_t
-			status := C.dividere_service_client_new(name, registry.native(), s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(name, options, FullQueueDrop,
+		func(name *C.char, s *settings, made *C.dividere_service_client_t) C.dividere_status_t {
+			return C.dividere_service_client_new(name, registry.native(), s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_service_client_close(C.dividere_service_client_t{id: C.uint64_t(id)})
+		func(made C.dividere_service_client_t) C.dividere_status_t {
+			return C.dividere_service_client_close(made)
 		})
 	if err != nil {
 		return nil, err

@@ -250,7 +250,6 @@ func TestOptionsOfAServiceAreItsAlone(t *testing.T) {
 	}
 }
 
-// servingPart is a process that serves until it is killed.
 func TestTheZeroValueOfAServiceAndItsLikeIsAClosedHandle(t *testing.T) {
 	ctx := soon(t)
 	var (
@@ -272,14 +271,10 @@ func TestTheZeroValueOfAServiceAndItsLikeIsAClosedHandle(t *testing.T) {
 	_, fromPort := service.Port()
 	_, fromMaking := dividere.NewService("double", &registry)
 	_, fromNone := dividere.NewServiceClient("double", nil)
-	for i, err := range []error{
+	areClosed(t,
 		fromCall, fromInstances, fromLookup, fromRegister, fromWatch, fromWorker, fromBroker, fromPort, fromMaking, fromNone,
 		service.Start(ctx), service.Stop(ctx), dividere.Handle(&service, handler), client.WaitForService(ctx),
 		dividere.Serve(&worker, handler), worker.Stop(ctx), broker.WaitForWorkers(ctx, 1),
-	} {
-		if !errors.Is(err, dividere.ErrClosed) {
-			t.Errorf("%d: %v", i, err)
-		}
-	}
+	)
 	must(t, errors.Join(service.Close(), client.Close(), registry.Close(), watch.Close(), worker.Close(), broker.Close()))
 }

@@ -21,23 +21,16 @@ type Subscriber struct {
 // the comma-separated endpoints ("@" in front binds). What was published before the subscription arrived is not received.
 // Fails as NewPublisher.
 func NewSubscriber(endpoints string, options ...Option) (*Subscriber, error) {
-	h, err := newRole(endpoints, options, FullQueueDrop,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_subscriber_t
-			var status C.dividere_status_t
-			if s.onlyTypes {
-				list := namesForC(s.types)
-				defer list.free()
-				status = C.dividere_subscriber_new_for_types(endpoints, list.first(), C.size_t(len(s.types)), s.options, &made)
-			} else {
-				status = C.dividere_subscriber_new(endpoints, s.options, &made)
+	h, err := open(endpoints, options, FullQueueDrop,
+		func(endpoints *C.char, s *settings, made *C.dividere_subscriber_t) C.dividere_status_t {
+			if !s.onlyTypes {
+				return C.dividere_subscriber_new(endpoints, s.options, made)
 			}
-			*id = made.id
-			return status
+			list := namesForC(s.types)
+			defer list.free()
+			return C.dividere_subscriber_new_for_types(endpoints, list.first(), C.size_t(len(s.types)), s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_subscriber_close(C.dividere_subscriber_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_subscriber_t) C.dividere_status_t { return C.dividere_subscriber_close(made) })
 	if err != nil {
 		return nil, err
 	}

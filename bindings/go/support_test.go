@@ -111,3 +111,23 @@ func until(t testing.TB, what string, is func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+// took receives a message, for goroutines of a test. nil where that failed, as the test does then.
+func took(t testing.TB, from *dividere.Response) *dividere.Message {
+	m, err := from.RecvMessage(context.Background())
+	if err != nil {
+		t.Error(err)
+		return nil
+	}
+	return m
+}
+
+// areClosed: so say all of these errors of handles.
+func areClosed(t testing.TB, errs ...error) {
+	t.Helper()
+	for i, err := range errs {
+		if !errors.Is(err, dividere.ErrClosed) {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}

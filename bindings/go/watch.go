@@ -76,13 +76,9 @@ func (r *RegistryClient) watch(ctx context.Context, name string, isPrefix C.int3
 	if err != nil {
 		return nil, err
 	}
-	h := newHandle(uint64(made.id), func(id uint64) C.dividere_status_t {
-		return C.dividere_watch_close(C.dividere_watch_t{id: C.uint64_t(id)})
-	})
+	h := newHandle(made, func(made C.dividere_watch_t) C.dividere_status_t { return C.dividere_watch_close(made) })
 	h.needs = r.h
-	h.fd = func(id uint64, fd *C.int32_t) C.dividere_status_t {
-		return C.dividere_watch_fd(C.dividere_watch_t{id: C.uint64_t(id)}, fd)
-	}
+	h.fd = func(fd *C.int32_t) C.dividere_status_t { return C.dividere_watch_fd(made, fd) }
 	return &Watch{h}, nil
 }
 

@@ -23,16 +23,11 @@ type Worker struct {
 // NewWorker makes a worker, which connects to each of the comma-separated endpoints ("@" in front binds), the back end of
 // a broker each. Its name is a random UUID unless WithIdentity says otherwise. Fails as NewPublisher.
 func NewWorker(endpoints string, options ...Option) (*Worker, error) {
-	h, err := newRole(endpoints, options, FullQueueDrop,
-		func(endpoints *C.char, s *settings, id *C.uint64_t) C.dividere_status_t {
-			var made C.dividere_worker_t
-			status := C.dividere_worker_new(endpoints, s.options, &made)
-			*id = made.id
-			return status
+	h, err := open(endpoints, options, FullQueueDrop,
+		func(endpoints *C.char, s *settings, made *C.dividere_worker_t) C.dividere_status_t {
+			return C.dividere_worker_new(endpoints, s.options, made)
 		},
-		func(id uint64) C.dividere_status_t {
-			return C.dividere_worker_close(C.dividere_worker_t{id: C.uint64_t(id)})
-		})
+		func(made C.dividere_worker_t) C.dividere_status_t { return C.dividere_worker_close(made) })
 	if err != nil {
 		return nil, err
 	}
