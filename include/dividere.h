@@ -1497,6 +1497,15 @@ dividere_status_t dividere_socket_send(struct dividere_socket_t socket,
                                        struct dividere_message_t *message);
 
 /**
+ * As dividere_socket_send; where a queue is full it waits for room for `timeout_ms` whatever the options of the handle say
+ * (a request: for a connection, too): 0 does not wait (WOULD_BLOCK), a negative time has no end (TIMEOUT otherwise). What
+ * was not sent is still in the message.
+ */
+dividere_status_t dividere_socket_send_within(struct dividere_socket_t socket,
+                                              struct dividere_message_t *message,
+                                              int64_t timeout_ms);
+
+/**
  * Sends a typed message whose payload is serialised already, copied. Fails as dividere_socket_send;
  * INVALID_ARGUMENT where the name of the type is none.
  */
@@ -1565,6 +1574,16 @@ dividere_status_t dividere_socket_wait(struct dividere_socket_t socket,
  */
 dividere_status_t dividere_socket_fd(struct dividere_socket_t socket,
                                      int32_t *fd);
+
+/**
+ * A descriptor for poll, epoll and event loops, of those who send: when it is readable, a send that said WOULD_BLOCK may
+ * work now; try again with dividere_socket_send_within and 0, until it works or says WOULD_BLOCK. It may be readable at any
+ * other time. For a request it tells of connections, too. Where a message goes to all that want it, or to a particular
+ * peer (publisher, response), look again after 20 ms even if it is not readable: libzmq does not always tell. It belongs
+ * to the socket: do not read from it or close it. UNSUPPORTED for a role that only receives.
+ */
+dividere_status_t dividere_socket_room_fd(struct dividere_socket_t socket,
+                                          int32_t *fd);
 
 /**
  * Tells whether somebody may be waiting at the descriptor, as it is from its first dividere_socket_fd on. With 0 it need
@@ -1988,6 +2007,16 @@ dividere_status_t dividere_dealer_send_routed(struct dividere_dealer_t dealer,
                                               const struct dividere_bytes_t *route,
                                               size_t count,
                                               struct dividere_message_t *message);
+
+/**
+ * The same; where the queue is full it waits for room for `timeout_ms`, as dividere_socket_send_within does. With a `count`
+ * of 0 there is no frame in front.
+ */
+dividere_status_t dividere_dealer_send_routed_within(struct dividere_dealer_t dealer,
+                                                     const struct dividere_bytes_t *route,
+                                                     size_t count,
+                                                     struct dividere_message_t *message,
+                                                     int64_t timeout_ms);
 
 /**
  * Sends a message with an empty frame in front: the form in which a response expects a request.

@@ -15,6 +15,7 @@ pub use connection::log::{set_log_callback, Level};
 pub use connection::options::{FullQueue, Options, ProcessOptions, RegistryOptions};
 pub use connection::process::{configure, shutdown};
 pub use connection::proxy::{Proxy, ProxyKind};
+pub use connection::socket::Room;
 pub use connection::stats::Statistics;
 pub use error::{Error, Result, Status};
 pub use messaging::balancing::{Broker, BrokerSide, BrokerStatistics, Worker, WorkerHandler};

@@ -111,15 +111,7 @@ fn its_descriptor_is_readable_exactly_while_there_is_something_to_take() {
     let watch = client.watch(Selection::All, soon()).unwrap();
     present(&watch);
     let fd = watch.fd().unwrap();
-    let readable = |timeout_ms: i32| {
-        let mut item = libc::pollfd {
-            fd,
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: one item that lives through the call.
-        unsafe { libc::poll(&mut item, 1, timeout_ms) == 1 }
-    };
+    let readable = |timeout_ms: i32| common::readable(fd, timeout_ms);
     assert!(!readable(0));
     let id = client.register("a", 1, b"", soon()).unwrap();
     assert!(readable(LIMIT.as_millis() as i32));

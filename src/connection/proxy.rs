@@ -11,7 +11,7 @@ use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::own_thread::OwnThread;
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
 
@@ -248,7 +248,9 @@ impl Shared {
         let (Some(capture), Some(payload)) = (&self.capture, frames.last_mut()) else {
             return;
         };
-        let shown = payload.share().and_then(|mut copy| capture.send_single(&mut copy));
+        let shown = payload
+            .share()
+            .and_then(|mut copy| capture.send_single(&mut copy, Room::AsConfigured));
         if let Err(error) = shown {
             log_line!(Debug, "proxy", "a message was not captured: {error}");
         }

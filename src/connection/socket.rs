@@ -5,6 +5,7 @@ mod sending;
 mod waiting;
 
 pub(crate) use receiving::Received;
+pub use sending::Room;
 
 use std::ffi::c_void;
 use std::os::fd::RawFd;
@@ -88,6 +89,7 @@ pub struct Socket {
     /// A reactor reads from it.
     reserved: AtomicBool,
     exported: OnceLock<Epoll>,
+    exported_room: OnceLock<Epoll>,
     options: Options,
     max_message_size: usize,
     full_queue: FullQueue,
@@ -153,6 +155,7 @@ impl Socket {
             closing: AtomicBool::new(false),
             reserved: AtomicBool::new(false),
             exported: OnceLock::new(),
+            exported_room: OnceLock::new(),
             max_message_size: options.max_message_size_or_unlimited(),
             full_queue: options.full_queue().unwrap_or(full_queue),
             options: options.clone(),

@@ -7,9 +7,10 @@ use super::guard::{guard, guard_closing};
 use super::handle::{close, find, insert};
 use super::message::{dividere_message_t, message};
 use super::options::{dividere_options_t, options_or_default};
-use super::socket::dividere_socket_t;
+use super::socket::{dividere_socket_t, within};
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
+use crate::connection::socket::Room;
 use crate::error::Result;
 use crate::messaging::channel::Channel;
 use crate::messaging::dealer::Dealer;
@@ -95,14 +96,35 @@ pub unsafe extern "C" fn dividere_dealer_send_routed(
     count: usize,
     message: *mut dividere_message_t,
 ) -> dividere_status_t {
-    guard(|| {
-        let route = list(route, count, "route")?;
-        let frames = route
-            .iter()
-            .map(|part| bytes(part.data, part.len, "route"))
-            .collect::<Result<Vec<_>>>()?;
-        find::<Dealer>(dealer.id)?.send_routed(&frames, self::message(message)?)
-    })
+    guard(|| send_routed(dealer, route, count, message, Room::AsConfigured))
+}
+
+/// The same; where the queue is full it waits for room for `timeout_ms`, as dividere_socket_send_within does. With a `count`
+/// of 0 there is no frame in front.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_dealer_send_routed_within(
+    dealer: dividere_dealer_t,
+    route: *const dividere_bytes_t,
+    count: usize,
+    message: *mut dividere_message_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| send_routed(dealer, route, count, message, within(timeout_ms)))
+}
+
+unsafe fn send_routed(
+    dealer: dividere_dealer_t,
+    route: *const dividere_bytes_t,
+    count: usize,
+    message: *mut dividere_message_t,
+    room: Room,
+) -> Result<()> {
+    let route = list(route, count, "route")?;
+    let frames = route
+        .iter()
+        .map(|part| bytes(part.data, part.len, "route"))
+        .collect::<Result<Vec<_>>>()?;
+    find::<Dealer>(dealer.id)?.send_routed_within(&frames, self::message(message)?, room)
 }
 
 /// Sends a message with an empty frame in front: the form in which a response expects a request.

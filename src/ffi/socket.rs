@@ -14,6 +14,7 @@ use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::Endpoint;
 use crate::connection::events::{Event, EventCallback};
+use crate::connection::socket::Room;
 use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
@@ -72,6 +73,18 @@ pub unsafe extern "C" fn dividere_socket_send(
     message: *mut dividere_message_t,
 ) -> dividere_status_t {
     guard(|| find_socket(socket.id)?.send(self::message(message)?))
+}
+
+/// As dividere_socket_send; where a queue is full it waits for room for `timeout_ms` whatever the options of the handle say
+/// (a request: for a connection, too): 0 does not wait (WOULD_BLOCK), a negative time has no end (TIMEOUT otherwise). What
+/// was not sent is still in the message.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_socket_send_within(
+    socket: dividere_socket_t,
+    message: *mut dividere_message_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| find_socket(socket.id)?.send_within(self::message(message)?, within(timeout_ms)))
 }
 
 /// Sends a typed message whose payload is serialised already, copied. Fails as dividere_socket_send;
@@ -187,6 +200,20 @@ pub unsafe extern "C" fn dividere_socket_fd(socket: dividere_socket_t, fd: *mut 
     guard(|| {
         let mut place = place(fd, "fd")?;
         place.set(find_socket(socket.id)?.fd()?);
+        Ok(())
+    })
+}
+
+/// A descriptor for poll, epoll and event loops, of those who send: when it is readable, a send that said WOULD_BLOCK may
+/// work now; try again with dividere_socket_send_within and 0, until it works or says WOULD_BLOCK. It may be readable at any
+/// other time. For a request it tells of connections, too. Where a message goes to all that want it, or to a particular
+/// peer (publisher, response), look again after 20 ms even if it is not readable: libzmq does not always tell. It belongs
+/// to the socket: do not read from it or close it. UNSUPPORTED for a role that only receives.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_socket_room_fd(socket: dividere_socket_t, fd: *mut i32) -> dividere_status_t {
+    guard(|| {
+        let mut place = place(fd, "fd")?;
+        place.set(find_socket(socket.id)?.room_fd()?);
         Ok(())
     })
 }
@@ -391,6 +418,10 @@ pub(super) fn flag(value: i32, name: &str) -> Result<bool> {
             format!("{name} is {value}; 0 and 1 are allowed"),
         )),
     }
+}
+
+pub(super) fn within(timeout_ms: i64) -> Room {
+    Room::Within(Deadline::from_ms(timeout_ms))
 }
 
 /// CLOSED or FORKED, where what is asked for does not say so by itself.

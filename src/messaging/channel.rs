@@ -8,7 +8,7 @@ use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
-use crate::connection::socket::{Entered, Socket};
+use crate::connection::socket::{Entered, Room, Socket};
 use crate::connection::stats::Statistics;
 use crate::error::{Error, Result, Status};
 use crate::messaging::message::{Message, MessageKind};
@@ -31,8 +31,14 @@ pub trait Channel: Send + Sync {
     /// Receives the next message as it is, without looking into it. UNSUPPORTED where the role receives nothing.
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()>;
 
-    /// Sends a message that was prepared, typed or not. It is empty afterwards, on success only.
-    fn send(&self, message: &mut Message) -> Result<()>;
+    /// Sends a message that was prepared, typed or not. It is empty afterwards, on success only. `room` says what
+    /// happens where a queue is full; for a request, where no endpoint is connected, too.
+    fn send_within(&self, message: &mut Message, room: Room) -> Result<()>;
+
+    /// The same, as the options of the handle say.
+    fn send(&self, message: &mut Message) -> Result<()> {
+        self.send_within(message, Room::AsConfigured)
+    }
 
     /// Which side an endpoint without a prefix is for.
     fn default_side(&self) -> DefaultSide;
@@ -84,6 +90,14 @@ pub trait Channel: Send + Sync {
     fn fd(&self) -> Result<RawFd> {
         match self.sockets().first() {
             Some(socket) => socket.fd(),
+            None => Err(Error::new(Status::Closed, "the handle is closed")),
+        }
+    }
+
+    /// A descriptor that is readable when a send that said WOULD_BLOCK may work; see `Socket::room_fd`.
+    fn room_fd(&self) -> Result<RawFd> {
+        match self.sockets().first() {
+            Some(socket) => socket.room_fd(),
             None => Err(Error::new(Status::Closed, "the handle is closed")),
         }
     }
@@ -206,9 +220,9 @@ pub(crate) fn recv_single_reserved(socket: &Socket, message: &mut Message) -> Re
 }
 
 /// Sends what a message holds as one frame.
-pub(crate) fn send_single(socket: &Socket, message: &mut Message) -> Result<()> {
+pub(crate) fn send_single(socket: &Socket, message: &mut Message, room: Room) -> Result<()> {
     message.require_content()?;
-    socket.send_single(message.frame_mut())?;
+    socket.send_single(message.frame_mut(), room)?;
     message.sent();
     Ok(())
 }

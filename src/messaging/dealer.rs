@@ -6,7 +6,7 @@ use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::frame::Frame;
 use crate::connection::options::{FullQueue, Options, Role};
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::{of_its_socket, send_single, Channel};
 use crate::messaging::message::Message;
@@ -37,13 +37,18 @@ impl Dealer {
 
     /// Sends a message with route frames in front: what a received message's `route` gave.
     pub fn send_routed(&self, route: &[&[u8]], message: &mut Message) -> Result<()> {
+        self.send_routed_within(route, message, Room::AsConfigured)
+    }
+
+    /// The same; `room` says what happens where the queue is full.
+    pub fn send_routed_within(&self, route: &[&[u8]], message: &mut Message, room: Room) -> Result<()> {
         message.require_content()?;
         let mut frames = Vec::with_capacity(route.len() + 1);
         for part in route {
             frames.push(Frame::from_bytes(part)?);
         }
         frames.push(std::mem::take(message.frame_mut()));
-        let sent = self.socket.send(&mut frames);
+        let sent = self.socket.send(&mut frames, room);
         if sent.is_ok() {
             message.clear();
         } else if let Some(unsent) = frames.pop() {
@@ -119,8 +124,8 @@ impl Channel for Dealer {
         Ok(true)
     }
 
-    fn send(&self, message: &mut Message) -> Result<()> {
-        send_single(&self.socket, message)
+    fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
+        send_single(&self.socket, message, room)
     }
 
     fn default_side(&self) -> DefaultSide {

@@ -8,7 +8,7 @@ use crate::connection::clock::{Deadline, Patience};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::process::lock;
-use crate::connection::socket::{Received, Socket};
+use crate::connection::socket::{Received, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::terms::{self, Terms};
 
@@ -68,7 +68,7 @@ impl Lane {
     }
 
     /// Sends `[number and terms]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
-    pub fn send(&self, number: u64, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<()> {
+    pub fn send(&self, number: u64, terms: Terms, body: &mut Frame, room: Room, deadline: Deadline) -> Result<()> {
         {
             let mut inbox = lock(&self.inbox);
             if inbox.end != End::Open {
@@ -77,7 +77,7 @@ impl Lane {
             inbox.waiting.insert(number);
         }
         let mut frames = [terms.frame(number)?, Frame::new(), std::mem::take(body)];
-        let sent = self.socket.send_before(&mut frames, deadline);
+        let sent = self.socket.send_frames(&mut frames, room, deadline);
         if sent.is_err() {
             *body = std::mem::take(&mut frames[2]);
             self.forget(number);

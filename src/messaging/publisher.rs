@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::connection::clock::Deadline;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::options::{FullQueue, Options, Role};
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::{of_its_socket, send_single, Channel};
 use crate::messaging::envelope::TypeName;
@@ -90,8 +90,8 @@ impl Channel for Publisher {
         ))
     }
 
-    fn send(&self, message: &mut Message) -> Result<()> {
-        send_single(&self.socket, message)
+    fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
+        send_single(&self.socket, message, room)
     }
 
     fn default_side(&self) -> DefaultSide {

@@ -7,7 +7,7 @@ use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
 use crate::connection::log::log_line;
 use crate::connection::process::lock;
-use crate::connection::socket::Socket;
+use crate::connection::socket::{Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::envelope::TypeName;
 
@@ -102,11 +102,16 @@ impl Origin {
     }
 
     pub fn reply(&self, payload: &mut Frame) -> Result<()> {
-        self.0.reply(payload, Deadline::Never)
+        self.reply_within(payload, Room::AsConfigured)
+    }
+
+    pub fn reply_within(&self, payload: &mut Frame, room: Room) -> Result<()> {
+        self.0.reply(payload, room, Deadline::Never)
     }
 
     pub fn reply_error(&self, status: Status, text: &str) -> Result<()> {
-        self.0.reply(&mut error_frame(status, text)?, Deadline::Never)
+        self.0
+            .reply(&mut error_frame(status, text)?, Room::AsConfigured, Deadline::Never)
     }
 
     /// As `reply_error`, by us, once: whoever reads no answers does not hold up the others.
@@ -117,7 +122,7 @@ impl Origin {
 
 impl Slot {
     fn refuse(&self, status: Status, text: &str) -> Result<()> {
-        let refused = self.reply(&mut error_frame(status, text)?, Deadline::Now);
+        let refused = self.reply(&mut error_frame(status, text)?, Room::AsConfigured, Deadline::Now);
         if refused
             .as_ref()
             .is_err_and(|e| matches!(e.status(), Status::WouldBlock | Status::Timeout))
@@ -129,12 +134,12 @@ impl Slot {
         refused
     }
 
-    fn reply(&self, payload: &mut Frame, limit: Deadline) -> Result<()> {
+    fn reply(&self, payload: &mut Frame, room: Room, limit: Deadline) -> Result<()> {
         self.socket.check_size(payload.len())?;
         if self.answered.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::State, "the request was answered already"));
         }
-        let sent = self.send(payload, limit);
+        let sent = self.send(payload, room, limit);
         match &sent {
             Err(e) if e.status() == Status::Unreachable => {
                 self.socket.counters.dropped_unrouted();
@@ -160,13 +165,13 @@ impl Slot {
         }
     }
 
-    fn send(&self, payload: &mut Frame, limit: Deadline) -> Result<()> {
+    fn send(&self, payload: &mut Frame, room: Room, limit: Deadline) -> Result<()> {
         let mut frames = Vec::with_capacity(self.route.len() + 1);
         for frame in &self.route {
             frames.push(Frame::from_bytes(frame.bytes())?);
         }
         frames.push(std::mem::take(payload));
-        let sent = self.socket.send_before(&mut frames, limit);
+        let sent = self.socket.send_frames(&mut frames, room, limit);
         if sent.is_err() {
             if let Some(unsent) = frames.pop() {
                 *payload = unsent;

@@ -13,7 +13,7 @@ use crate::connection::linux::{Epoll, EventFd};
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
 use crate::messaging::dealer::closed;
@@ -36,6 +36,8 @@ pub struct Request {
     outstanding: Mutex<Outstanding>,
     connected: Arc<Signal>,
     exported: Mutex<Option<Epoll>>,
+    /// For those who wait for room, and what tells them of connections.
+    exported_room: Mutex<Option<(Epoll, Arc<EventFd>)>>,
     closed: AtomicBool,
     send_timeout_ms: i64,
 }
@@ -80,6 +82,7 @@ impl Request {
             outstanding: Mutex::new(Outstanding::Nothing),
             connected: Arc::clone(connected),
             exported: Mutex::new(None),
+            exported_room: Mutex::new(None),
             closed: AtomicBool::new(false),
             send_timeout_ms: options.send_timeout_ms(),
         };
@@ -178,15 +181,16 @@ impl Request {
     ) -> Result<u64> {
         self.check()?;
         request.require_content()?;
-        match self.begin(Terms::new(may_repeat, reply_timeout_ms), request.frame_mut(), deadline) {
+        match self.begin(
+            Terms::new(may_repeat, reply_timeout_ms),
+            request.frame_mut(),
+            Room::Within(deadline),
+            deadline,
+        ) {
             Ok((_, number, _)) => {
                 request.clear();
                 Ok(number)
             }
-            Err(error) if error.status() == Status::Timeout && matches!(deadline, Deadline::Now) => Err(Error::new(
-                Status::WouldBlock,
-                "no endpoint is connected, or its queue is full",
-            )),
             Err(error) => Err(error),
         }
     }
@@ -224,7 +228,8 @@ impl Request {
     /// As `start_call`, with what is to be sent; it is empty afterwards, on success only. Any error says that it was not
     /// sent.
     pub(crate) fn start(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<u64> {
-        self.begin(terms, body, deadline).map(|(_, number, _)| number)
+        self.begin(terms, body, Room::AsConfigured, deadline)
+            .map(|(_, number, _)| number)
     }
 
     /// An endpoint is connected.
@@ -271,7 +276,7 @@ impl Request {
         patience_ms: i64,
         moves_on: bool,
     ) -> Result<Frame> {
-        let (at, number, losses) = self.begin(terms, body, deadline)?;
+        let (at, number, losses) = self.begin(terms, body, Room::AsConfigured, deadline)?;
         let own = match deadline {
             Deadline::At(_) if patience_ms >= 0 => Deadline::from_ms(patience_ms).min(deadline),
             other => other,
@@ -284,11 +289,23 @@ impl Request {
     }
 
     /// Sends to the next lane that is up, waiting for one. Returns which, the number, and the losses before.
-    fn begin(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<(usize, u64, Option<u64>)> {
+    fn begin(
+        &self,
+        terms: Terms,
+        body: &mut Frame,
+        room: Room,
+        deadline: Deadline,
+    ) -> Result<(usize, u64, Option<u64>)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
-        let at = self.lane_that_is_up(deadline)?;
+        let at = match self.lane_that_is_up(deadline) {
+            Err(error) if error.status() == Status::Timeout && matches!(room, Room::Within(Deadline::Now)) => {
+                self.hush_connected();
+                return Err(Error::new(Status::WouldBlock, "no endpoint is connected"));
+            }
+            other => other?,
+        };
         let losses = self.lanes[at].losses();
-        self.lanes[at].send(number, terms, body, deadline)?;
+        self.lanes[at].send(number, terms, body, room, deadline)?;
         Ok((at, number, losses))
     }
 
@@ -311,6 +328,16 @@ impl Request {
             if !self.connected.wait(before, deadline) {
                 return Err(Error::new(Status::Timeout, "no endpoint is connected"));
             }
+        }
+    }
+
+    /// What told those who wait at `room_fd` of connections is looked at: there was none. Unless one came meanwhile.
+    fn hush_connected(&self) {
+        let exported = lock(&self.exported_room);
+        let Some((_, connected)) = &*exported else { return };
+        connected.quiet();
+        if self.is_up() || self.refused().is_some() {
+            connected.ring();
         }
     }
 
@@ -402,7 +429,7 @@ impl Channel for Request {
         self.look_at_reply(message)
     }
 
-    fn send(&self, message: &mut Message) -> Result<()> {
+    fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
         self.check()?;
         message.require_content()?;
         {
@@ -415,11 +442,11 @@ impl Channel for Request {
             }
             *outstanding = Outstanding::Sending;
         }
-        let sent = self.begin(
-            Terms::NONE,
-            message.frame_mut(),
-            Deadline::from_ms(self.send_timeout_ms),
-        );
+        let deadline = match room {
+            Room::AsConfigured => Deadline::from_ms(self.send_timeout_ms),
+            Room::Within(deadline) => deadline,
+        };
+        let sent = self.begin(Terms::NONE, message.frame_mut(), room, deadline);
         *lock(&self.outstanding) = match &sent {
             Ok((at, number, _)) => Outstanding::Sent(*at, *number),
             Err(_) => Outstanding::Nothing,
@@ -450,6 +477,25 @@ impl Channel for Request {
             lane.add_to(&epoll, key as u64)?;
         }
         Ok(exported.insert(epoll).fd())
+    }
+
+    /// Readable also when an endpoint may be connected, which a request waits for.
+    fn room_fd(&self) -> Result<RawFd> {
+        self.check()?;
+        let mut exported = lock(&self.exported_room);
+        if let Some((epoll, _)) = &*exported {
+            return Ok(epoll.fd());
+        }
+        let epoll = Epoll::new()?;
+        let connected = Arc::new(EventFd::new()?);
+        epoll.add(connected.fd(), 0)?;
+        for lane in &self.lanes {
+            epoll.add(lane.socket.room_fd()?, 1)?;
+            lane.socket.peers.ring(&connected);
+        }
+        // For what came before.
+        connected.ring();
+        Ok(exported.insert((epoll, connected)).0.fd())
     }
 
     /// With 0: until each endpoint is connected; else until that many are.

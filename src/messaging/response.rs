@@ -8,7 +8,7 @@ use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::frame::Frame;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::{of_its_socket, recv_frames_reserved, Channel};
 use crate::messaging::message::Message;
@@ -169,10 +169,10 @@ impl Channel for Response {
         Ok(true)
     }
 
-    fn send(&self, message: &mut Message) -> Result<()> {
+    fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
         message.require_content()?;
         let origin = self.take_current()?;
-        match origin.reply(message.frame_mut()) {
+        match origin.reply_within(message.frame_mut(), room) {
             Ok(()) => {
                 message.clear();
                 Ok(())

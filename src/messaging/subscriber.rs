@@ -1,6 +1,7 @@
 //! Receives what publishers publish: everything, some message types, or raw topic prefixes. Connects.
 
 use std::collections::HashMap;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -9,7 +10,7 @@ use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::errno;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::{of_its_socket, recv_single, recv_single_reserved, Channel};
 use crate::messaging::envelope::TypeName;
@@ -211,13 +212,21 @@ impl Channel for Subscriber {
         Ok(self.wants(message))
     }
 
-    fn send(&self, _message: &mut Message) -> Result<()> {
-        Err(Error::new(Status::Unsupported, "a subscriber sends nothing"))
+    fn send_within(&self, _message: &mut Message, _room: Room) -> Result<()> {
+        Err(sends_nothing())
+    }
+
+    fn room_fd(&self) -> Result<RawFd> {
+        Err(sends_nothing())
     }
 
     fn default_side(&self) -> DefaultSide {
         DefaultSide::Connect
     }
+}
+
+fn sends_nothing() -> Error {
+    Error::new(Status::Unsupported, "a subscriber sends nothing")
 }
 
 impl Drop for Subscriber {

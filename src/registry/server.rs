@@ -15,7 +15,7 @@ use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::own_thread::OwnThread;
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::{of_its_socket, Channel};
 use crate::messaging::message::Message;
@@ -143,7 +143,11 @@ impl Channel for RegistryServer {
         Err(answers_by_itself())
     }
 
-    fn send(&self, _message: &mut Message) -> Result<()> {
+    fn send_within(&self, _message: &mut Message, _room: Room) -> Result<()> {
+        Err(answers_by_itself())
+    }
+
+    fn room_fd(&self) -> Result<RawFd> {
         Err(answers_by_itself())
     }
 

@@ -207,6 +207,8 @@ static void of_sockets(void) {
     IS_NULL(dividere_socket_recv_batch(from, NULL, 0));
     IS_CLOSED(dividere_socket_send(none, message));
     IS_NULL(dividere_socket_send(to, NULL));
+    IS_CLOSED(dividere_socket_send_within(none, message, 0));
+    IS_NULL(dividere_socket_send_within(to, NULL, 0));
     IS_CLOSED(dividere_socket_send_bytes(none, "a", 1));
     IS_NULL(dividere_socket_send_bytes(to, NULL, 1));
     IS_INVALID(dividere_socket_send_bytes(to, "a", SIZE_MAX));
@@ -233,6 +235,8 @@ static void of_sockets(void) {
     IS_CLOSED(dividere_socket_fd(none, &fd));
     IS_NULL(dividere_socket_fd(from, NULL));
     CHECK(fd == 77);
+    IS_CLOSED(dividere_socket_room_fd(none, &fd));
+    IS_NULL(dividere_socket_room_fd(to, NULL));
     IS_CLOSED(dividere_socket_watch(none, 1));
     IS_INVALID(dividere_socket_watch(from, 2));
     CHECK_OK(dividere_socket_watch(from, 0));
@@ -402,6 +406,9 @@ static void of_dealers(void) {
     IS_NULL(dividere_dealer_send_routed(dealer, NULL, 1, message));
     IS_NULL(dividere_dealer_send_routed(dealer, &part, 1, message));
     IS_NULL(dividere_dealer_send_routed(dealer, NULL, 0, NULL));
+    IS_CLOSED(dividere_dealer_send_routed_within(none, NULL, 0, message, 0));
+    IS_NULL(dividere_dealer_send_routed_within(dealer, NULL, 1, message, 0));
+    IS_NULL(dividere_dealer_send_routed_within(dealer, NULL, 0, NULL, 0));
     part.data = "a";
     part.len = SIZE_MAX;
     IS_INVALID(dividere_dealer_send_routed(dealer, &part, 1, message));

@@ -1,6 +1,7 @@
 /* Asking and answering through the ABI: order, errors, late answers, dealers. */
 #include "check.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 static void a_request_is_answered(void) {
@@ -286,6 +287,58 @@ static void flushing_waits_for_whoever_does_not_take_it(void) {
     dividere_message_free(in);
 }
 
+static void a_send_waits_for_room_as_long_as_it_says(void) {
+    dividere_dealer_t one = {0}, other = {0};
+    dividere_options_t *options = NULL;
+    dividere_bytes_t route = {"", 0};
+    dividere_message_t *out = check_message(), *in = check_message();
+    struct pollfd item = {-1, POLLIN, 0};
+    dividere_subscriber_t subscriber;
+    int sent = 0;
+
+    CHECK_OK(dividere_options_new(&options));
+    CHECK_OK(dividere_options_set_int(options, DIVIDERE_OPTION_SEND_HIGH_WATER_MARK, 5));
+    CHECK_OK(dividere_options_set_int(options, DIVIDERE_OPTION_RECEIVE_HIGH_WATER_MARK, 5));
+    CHECK_OK(dividere_dealer_new("@inproc://room", options, &one));
+    CHECK_OK(dividere_dealer_new("inproc://room", options, &other));
+    dividere_options_free(options);
+    CHECK_OK(dividere_socket_room_fd(dividere_dealer_socket(other), &item.fd));
+    for (;; sent++) {
+        dividere_status_t status;
+        CHECK_OK(dividere_message_set(out, "acme.Ask", "more", 4));
+        status = dividere_socket_send_within(dividere_dealer_socket(other), out, 0);
+        if (status != DIVIDERE_OK) {
+            CHECK_IS(DIVIDERE_WOULD_BLOCK, status);
+            break;
+        }
+    }
+    CHECK(sent == 10);
+    check_holds(out, "acme.Ask", "more");
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_socket_send_within(dividere_dealer_socket(other), out, 20));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_dealer_send_routed_within(other, &route, 1, out, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_dealer_send_routed_within(other, NULL, 0, out, 20));
+    check_holds(out, "acme.Ask", "more");
+    while (sent-- > 0) {
+        CHECK_OK(dividere_dealer_recv(one, in, LONG_MS));
+    }
+    while (dividere_dealer_send_routed_within(other, &route, 1, out, 0) != DIVIDERE_OK) {
+        CHECK(poll(&item, 1, LONG_MS) == 1);
+    }
+    CHECK_OK(dividere_dealer_recv(one, in, LONG_MS));
+    check_holds(in, "acme.Ask", "more");
+
+    subscriber = check_subscriber("tcp://127.0.0.1:9");
+    CHECK_OK(dividere_message_set(out, "acme.Ask", "more", 4));
+    CHECK_IS(DIVIDERE_UNSUPPORTED, dividere_socket_send_within(dividere_subscriber_socket(subscriber), out, 0));
+    CHECK_IS(DIVIDERE_UNSUPPORTED, dividere_socket_room_fd(dividere_subscriber_socket(subscriber), &item.fd));
+    CHECK_OK(dividere_subscriber_close(subscriber));
+    CHECK_OK(dividere_dealer_close(one));
+    CHECK_OK(dividere_dealer_close(other));
+    dividere_message_free(out);
+    dividere_message_free(in);
+}
+
 CHECK_MAIN(TEST(a_request_is_answered), TEST(a_call_returns_the_reply_or_the_error),
            TEST(what_is_freed_unanswered_is_answered_with_an_error), TEST(dealers_route_and_are_routed),
-           TEST(a_proxy_passes_requests_on), TEST(flushing_waits_for_whoever_does_not_take_it))
+           TEST(a_proxy_passes_requests_on), TEST(flushing_waits_for_whoever_does_not_take_it),
+           TEST(a_send_waits_for_room_as_long_as_it_says))

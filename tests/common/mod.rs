@@ -90,6 +90,17 @@ pub fn next_event(events: &EventQueue, kind: EventKind) -> Event {
     }
 }
 
+/// Whether a descriptor becomes readable within this time.
+pub fn readable(fd: i32, timeout_ms: i32) -> bool {
+    let mut item = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one item that lives through the call.
+    unsafe { libc::poll(&mut item, 1, timeout_ms) == 1 }
+}
+
 /// What the calling thread has cost so far.
 pub fn thread_cpu_time() -> Duration {
     cpu_time(libc::CLOCK_THREAD_CPUTIME_ID)

@@ -1,6 +1,8 @@
 // Dealers among themselves and with responses, and the proxy between.
 #include "support.hpp"
 
+#include <poll.h>
+
 #include "messages.pb.h"
 
 using acme::v1::Answer;
@@ -14,6 +16,8 @@ using dividere::ProxySide;
 using dividere::Publisher;
 using dividere::Request;
 using dividere::Response;
+using dividere::Result;
+using dividere::Status;
 using dividere::Subscriber;
 using support::any_port;
 using support::limit;
@@ -30,6 +34,48 @@ Answer answer(int number) {
     Answer made;
     made.set_number(number);
     return made;
+}
+
+// Queues of a few messages, which a send of its own accord would wait for ten seconds long.
+dividere::Options short_queues() { return dividere::Options().send_high_water_mark(5).receive_high_water_mark(5); }
+
+bool readable(int descriptor) {
+    struct pollfd item = {descriptor, POLLIN, 0};
+    return poll(&item, 1, static_cast<int>(dividere::Timeout(limit).ms())) == 1;
+}
+
+TEST(Dealer, a_send_waits_for_room_as_long_as_it_says) {
+    Dealer one(any_port, short_queues());
+    Dealer other(one.last_endpoint(), short_queues());
+    other.wait_connected(1, limit);
+    const std::string large(10000, 'x');
+    const int descriptor = other.room_fd();
+    int sent = 0;
+    // Until the kernel is full, too.
+    Result<void> outcome;
+    for (;; ++sent) {
+        Message message;
+        message.set_bytes(large);
+        outcome = other.try_send(message, std::chrono::milliseconds(50));
+        if (!outcome) {
+            EXPECT_EQ(message.bytes(), large);
+            break;
+        }
+    }
+    EXPECT_EQ(outcome.status(), Status::Timeout);
+    EXPECT_EQ(other.try_send(question(1), dividere::no_wait).status(), Status::WouldBlock);
+    Message routed(question(2));
+    EXPECT_EQ(other.try_send_routed({""}, routed, dividere::no_wait).status(), Status::WouldBlock);
+    for (int i = 0; i < sent; ++i) {
+        Message received;
+        one.recv_bytes(received, limit);
+    }
+    while (!other.try_send(question(3), dividere::no_wait)) {
+        ASSERT_TRUE(readable(descriptor));
+    }
+    other.send(question(4), limit);
+    EXPECT_EQ(one.recv<Question>(limit).number(), 3);
+    EXPECT_EQ(one.recv<Question>(limit).number(), 4);
 }
 
 TEST(Dealer, two_dealers_talk_in_any_order) {

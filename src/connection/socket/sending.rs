@@ -10,6 +10,15 @@ use crate::connection::socket::waiting::For;
 use crate::connection::socket::{would_block, Entered, Socket};
 use crate::error::{Error, Result, Status};
 
+/// How long a send waits where a queue is full.
+#[derive(Clone, Copy, Debug)]
+pub enum Room {
+    /// As the options of the handle say: `full_queue` and `send_timeout`.
+    AsConfigured,
+    /// Until this deadline, whatever the options say: WOULD_BLOCK where that is now, else TIMEOUT.
+    Within(Deadline),
+}
+
 impl Socket {
     /// Refuses what the other side would close the connection for.
     pub(crate) fn check_size(&self, size: usize) -> Result<()> {
@@ -25,15 +34,14 @@ impl Socket {
         Ok(())
     }
 
-    /// Sends one frame; it is empty afterwards on success and unchanged on failure. What a full queue does is the
-    /// socket's own option.
-    pub(crate) fn send_single(&self, frame: &mut Frame) -> Result<()> {
+    /// Sends one frame; it is empty afterwards on success and unchanged on failure.
+    pub(crate) fn send_single(&self, frame: &mut Frame, room: Room) -> Result<()> {
         let size = frame.len();
         self.check_size(size)?;
         let sent = self.enter()?.try_send_single(frame, size);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(Deadline::Never, &mut |entered: &mut Entered<'_>| {
+                self.send_to_full(room, Deadline::Never, &mut |entered: &mut Entered<'_>| {
                     entered.try_send_single(frame, size)
                 })?;
                 *frame = Frame::new();
@@ -45,20 +53,25 @@ impl Socket {
     }
 
     /// Sends all frames as one message, or none of it. They are empty afterwards on success.
-    pub(crate) fn send(&self, frames: &mut [Frame]) -> Result<()> {
+    pub(crate) fn send(&self, frames: &mut [Frame], room: Room) -> Result<()> {
         if let [single] = frames {
-            return self.send_single(single);
+            return self.send_single(single, room);
         }
-        self.send_before(frames, Deadline::Never)
+        self.send_frames(frames, room, Deadline::Never)
     }
 
-    /// As `send`, and waits for room no longer than until `limit`.
+    /// As `send`, as configured, and waits for room no longer than until `limit`.
     pub(crate) fn send_before(&self, frames: &mut [Frame], limit: Deadline) -> Result<()> {
+        self.send_frames(frames, Room::AsConfigured, limit)
+    }
+
+    /// As `send`, and where a queue is full waits no longer than until `limit`.
+    pub(crate) fn send_frames(&self, frames: &mut [Frame], room: Room, limit: Deadline) -> Result<()> {
         frames.iter().try_for_each(|frame| self.check_size(frame.len()))?;
         let sent = self.enter()?.try_send(frames);
         match sent {
             Err(error) if error.status() == Status::WouldBlock => {
-                self.send_to_full(limit, &mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
+                self.send_to_full(room, limit, &mut |entered: &mut Entered<'_>| entered.try_send(frames))?;
                 frames.iter_mut().for_each(|frame| *frame = Frame::new());
             }
             other => other?,
@@ -86,32 +99,22 @@ impl Socket {
         }
     }
 
-    /// The queue was full: drop, wait or fail, as the option says.
+    /// The queue was full: drop, wait or fail.
     #[cold]
-    fn send_to_full(&self, limit: Deadline, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+    fn send_to_full(
+        &self,
+        room: Room,
+        limit: Deadline,
+        attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let deadline = match room {
+            Room::Within(Deadline::Now) => return self.send_if_room(attempt),
+            Room::Within(deadline) => return self.send_when_room(deadline.min(limit), attempt),
+            Room::AsConfigured => Deadline::from_ms(self.options.send_timeout_ms()).min(limit),
+        };
         match self.full_queue {
-            FullQueue::Fail => {
-                let mut entered = self.enter()?;
-                // That there is room again may be known only after a look.
-                entered.events()?;
-                match attempt(&mut entered) {
-                    Err(error) if error.status() == Status::WouldBlock => {
-                        Err(Error::new(Status::WouldBlock, "the send queue is full"))
-                    }
-                    other => other,
-                }
-            }
-            FullQueue::Block => {
-                let deadline = Deadline::from_ms(self.options.send_timeout_ms()).min(limit);
-                let mut attempt = |entered: &mut Entered<'_>| attempt(entered).map(Some);
-                match self.retry(For::Writing, deadline, &mut attempt) {
-                    Err(e) if e.status() == Status::WouldBlock || e.status() == Status::Timeout => Err(Error::new(
-                        Status::Timeout,
-                        "the send queue stayed full for the whole send timeout",
-                    )),
-                    other => other,
-                }
-            }
+            FullQueue::Fail => self.send_if_room(attempt),
+            FullQueue::Block => self.send_when_room(deadline, attempt),
             FullQueue::Drop => {
                 let mut entered = self.enter()?;
                 entered.events()?;
@@ -123,6 +126,29 @@ impl Socket {
                 self.counters.dropped_queue_full();
                 Ok(())
             }
+        }
+    }
+
+    fn send_if_room(&self, attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>) -> Result<()> {
+        let mut attempt = |entered: &mut Entered<'_>| attempt(entered).map(Some);
+        match self.retry(For::Writing, Deadline::Now, &mut attempt) {
+            Err(e) if e.status() == Status::WouldBlock => Err(Error::new(Status::WouldBlock, "the send queue is full")),
+            other => other,
+        }
+    }
+
+    fn send_when_room(
+        &self,
+        deadline: Deadline,
+        attempt: &mut dyn FnMut(&mut Entered<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let mut attempt = |entered: &mut Entered<'_>| attempt(entered).map(Some);
+        match self.retry(For::Writing, deadline, &mut attempt) {
+            Err(e) if e.status() == Status::WouldBlock || e.status() == Status::Timeout => Err(Error::new(
+                Status::Timeout,
+                "the send queue stayed full for the whole send timeout",
+            )),
+            other => other,
         }
     }
 }

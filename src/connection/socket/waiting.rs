@@ -27,6 +27,8 @@ pub(super) struct State {
     writers: Sleepers,
     /// The descriptor was handed out, and somebody may be waiting at it: who counts as waiting to read.
     exported: bool,
+    /// The same of the descriptor for those who wait for room.
+    room_exported: bool,
 }
 
 #[derive(Default)]
@@ -43,6 +45,7 @@ impl State {
             readers: Sleepers::default(),
             writers: Sleepers::default(),
             exported: false,
+            room_exported: false,
         }
     }
 
@@ -144,6 +147,26 @@ impl Socket {
         Ok(epoll.fd())
     }
 
+    /// A descriptor that is readable when a send that said WOULD_BLOCK may work now. It belongs to the socket. Of a
+    /// publisher and a response libzmq does not tell all: who waits there looks again after `ROOM_SLICE` anyhow.
+    pub fn room_fd(&self) -> Result<RawFd> {
+        if let Some(epoll) = self.exported_room.get() {
+            self.check()?;
+            return Ok(epoll.fd());
+        }
+        // Under the lock, as for `fd`.
+        let mut entered = self.enter()?;
+        let epoll = Epoll::new()?;
+        epoll.add(self.zmq_fd, 0)?;
+        match self.room() {
+            Some(room) => epoll.add(room.fd(), 1)?,
+            None => return Err(Error::new(Status::Limit, "no descriptor is left for an eventfd")),
+        }
+        let epoll = self.exported_room.get_or_init(|| epoll);
+        entered.state.room_exported = true;
+        Ok(epoll.fd())
+    }
+
     /// Whether somebody may be waiting at `fd`, as it is from its making on. While nobody is, nobody has to be rung: that
     /// costs each receive that leaves something behind two system calls.
     pub fn watch(&self, watched: bool) -> Result<()> {
@@ -177,8 +200,10 @@ impl Socket {
 
 /// How long a blocked publisher or response sleeps at most before it tries again: libzmq does not tell one that waits
 /// for a full peer when another thread took its wake-up.
+pub const ROOM_SLICE: Duration = Duration::from_millis(20);
+
 fn slice() -> Deadline {
-    Deadline::after(Duration::from_millis(20))
+    Deadline::after(ROOM_SLICE)
 }
 
 impl Entered<'_> {
@@ -216,7 +241,9 @@ impl Entered<'_> {
         self.state.of(what).count += 1;
         // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
         // So a look is owed to others only.
-        self.alone = self.state.readers.count + self.state.writers.count == 1 && !self.state.exported;
+        self.alone = self.state.readers.count + self.state.writers.count == 1
+            && !self.state.exported
+            && !self.state.room_exported;
         let ring = match what {
             For::Reading => Some(self.socket.ring.fd()),
             For::Writing => self.socket.room().map(EventFd::fd),
@@ -253,7 +280,8 @@ impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
         let state = &*self.state;
-        let (readers, writers) = (state.readers.count > 0 || state.exported, state.writers.count > 0);
+        let readers = state.readers.count > 0 || state.exported;
+        let writers = state.writers.count > 0 || state.room_exported;
         if (readers || writers) && !self.alone && state.open {
             self.ring_others(readers, writers);
         }

@@ -19,7 +19,7 @@ use crate::connection::log::log_line;
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::peers::Signal;
 use crate::connection::process::lock;
-use crate::connection::socket::{Kind, Socket};
+use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
 use crate::messaging::dealer::{closed, random_uuid};
@@ -381,6 +381,13 @@ impl Shared {
     }
 }
 
+fn answers_only() -> Error {
+    Error::new(
+        Status::Unsupported,
+        "a worker answers the requests that it received: by the message's own reply",
+    )
+}
+
 impl Channel for Worker {
     fn role(&self) -> &'static str {
         "worker"
@@ -447,11 +454,12 @@ impl Channel for Worker {
         decoded
     }
 
-    fn send(&self, _message: &mut Message) -> Result<()> {
-        Err(Error::new(
-            Status::Unsupported,
-            "a worker answers the requests that it received: by the message's own reply",
-        ))
+    fn send_within(&self, _message: &mut Message, _room: Room) -> Result<()> {
+        Err(answers_only())
+    }
+
+    fn room_fd(&self) -> Result<RawFd> {
+        Err(answers_only())
     }
 
     fn default_side(&self) -> DefaultSide {

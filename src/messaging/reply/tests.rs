@@ -92,7 +92,7 @@ fn what_could_not_be_sent_is_still_in_hand() {
     while one.socket.send_before(&mut filler(), Deadline::Now).is_ok() {}
     let full = origin
         .0
-        .reply(&mut payload, Deadline::Now)
+        .reply(&mut payload, Room::AsConfigured, Deadline::Now)
         .expect_err("the queue is full");
     assert!(matches!(full.status(), Status::WouldBlock | Status::Timeout), "{full}");
     assert_eq!(one.has_ended().0, 0);

@@ -21,13 +21,15 @@ public:
 
     /// Sends a message with the frames of a route in front, as Message::route gave them.
     Result<void> try_send_routed(const std::vector<std::string_view> &route, Message &message) const {
-        std::vector<dividere_bytes_t> frames;
-        frames.reserve(route.size());
-        for (const std::string_view frame : route) {
-            frames.push_back({frame.data(), frame.size()});
-        }
+        const std::vector<dividere_bytes_t> frames = as_bytes(route);
         return detail::outcome(
             dividere_dealer_send_routed({socket_.id}, frames.data(), frames.size(), message.object()));
+    }
+    /// The same; where the queue is full it waits for room for this time, whatever the options say.
+    Result<void> try_send_routed(const std::vector<std::string_view> &route, Message &message, Timeout timeout) const {
+        const std::vector<dividere_bytes_t> frames = as_bytes(route);
+        return detail::outcome(dividere_dealer_send_routed_within({socket_.id}, frames.data(), frames.size(),
+                                                                  message.object(), timeout.ms()));
     }
     void send_routed(const std::vector<std::string_view> &route, Message &message) const {
         try_send_routed(route, message).value();
@@ -51,6 +53,15 @@ public:
 
 private:
     explicit Dealer(std::uint64_t id) noexcept : OwnedSocket(id) {}
+
+    static std::vector<dividere_bytes_t> as_bytes(const std::vector<std::string_view> &route) {
+        std::vector<dividere_bytes_t> frames;
+        frames.reserve(route.size());
+        for (const std::string_view frame : route) {
+            frames.push_back({frame.data(), frame.size()});
+        }
+        return frames;
+    }
 };
 
 } // namespace dividere

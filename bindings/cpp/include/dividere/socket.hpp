@@ -42,6 +42,15 @@ public:
         return descriptor;
     }
 
+    /// A descriptor for poll and epoll, of those who send: when it is readable, a send that said WouldBlock may work
+    /// now; try again with no_wait until it works or says WouldBlock. Publishers and responses look again after 20 ms
+    /// even if it is not readable. It belongs to the handle.
+    int room_fd() const {
+        std::int32_t descriptor = -1;
+        detail::check(dividere_socket_room_fd(socket_, &descriptor));
+        return descriptor;
+    }
+
     Statistics statistics() const {
         Statistics statistics = {};
         detail::check(dividere_socket_statistics(socket_, &statistics));
@@ -172,6 +181,25 @@ public:
     void send(Message &message) const { try_send(message).value(); }
     void send(Message &&message) const { try_send(message).value(); }
 
+    /// The same; where a queue is full it waits for room for this time, whatever the options of the handle say:
+    /// WouldBlock with no_wait, else Timeout. What was not sent is still in the message.
+    Result<void> try_send(Message &message, Timeout timeout) const {
+        return detail::outcome(dividere_socket_send_within(sender(), message.object(), timeout.ms()));
+    }
+    template <class T, if_protobuf<T> = 0>
+    Result<void> try_send(const T &content, Timeout timeout) const {
+        detail::Scratch scratch;
+        Result<void> ready = detail::serialise(content, scratch.get());
+        return ready ? tidy(scratch, dividere_socket_send_within(sender(), scratch.get(), timeout.ms()))
+                     : std::move(ready);
+    }
+    void send(Message &message, Timeout timeout) const { try_send(message, timeout).value(); }
+    void send(Message &&message, Timeout timeout) const { try_send(message, timeout).value(); }
+    template <class T, if_protobuf<T> = 0>
+    void send(const T &content, Timeout timeout) const {
+        try_send(content, timeout).value();
+    }
+
     /// Sends a message of a type given by its full name, serialised already; copied.
     Result<void> try_send_typed(std::string_view type_name, std::string_view payload) const {
         detail::Scratch scratch;
@@ -222,7 +250,10 @@ private:
     dividere_socket_t sender() const noexcept { return static_cast<const Role *>(this)->native(); }
 
     Result<void> send_and_tidy(detail::Scratch &scratch) const {
-        const dividere_status_t status = dividere_socket_send(sender(), scratch.get());
+        return tidy(scratch, dividere_socket_send(sender(), scratch.get()));
+    }
+
+    static Result<void> tidy(detail::Scratch &scratch, dividere_status_t status) {
         if (status == DIVIDERE_OK) {
             return {};
         }
