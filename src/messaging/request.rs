@@ -336,6 +336,8 @@ impl Request {
         let exported = lock(&self.exported_room);
         let Some((_, connected)) = &*exported else { return };
         connected.quiet();
+        // Else what a lane's connections told it would keep the descriptor readable, as nothing is sent.
+        self.lanes.iter().for_each(|lane| lane.socket.look_for_room());
         if self.is_up() || self.refused().is_some() {
             connected.ring();
         }

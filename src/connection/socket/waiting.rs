@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::connection::clock::{Deadline, Patience};
 use crate::connection::linux::{poll_for_caller, Epoll, EventFd};
-use crate::connection::socket::{would_block, Entered, Socket, POLLIN, POLLOUT};
+use crate::connection::socket::{would_block, Entered, Kind, Socket, POLLIN, POLLOUT};
 use crate::error::{Error, Result, Status};
 
 /// What a caller waits for.
@@ -167,6 +167,13 @@ impl Socket {
         Ok(epoll.fd())
     }
 
+    /// What told those who wait at `room_fd` is looked at: from here on it tells of room that there is now, or comes.
+    pub(crate) fn look_for_room(&self) {
+        if let Ok(mut entered) = self.enter() {
+            let _closing_rings_anyhow = entered.prepared(For::Writing);
+        }
+    }
+
     /// Whether somebody may be waiting at `fd`, as it is from its making on. While nobody is, nobody has to be rung: that
     /// costs each receive that leaves something behind two system calls.
     pub fn watch(&self, watched: bool) -> Result<()> {
@@ -289,6 +296,12 @@ impl Drop for Entered<'_> {
 }
 
 impl Entered<'_> {
+    /// There is room, and nobody who would use it: a request is sent only while it is connected, and who waits at the
+    /// descriptor hears of connections otherwise.
+    fn sends_not_yet(&self) -> bool {
+        self.socket.kind == Kind::Request && self.state.writers.count == 0 && self.socket.peers.count() == 0
+    }
+
     /// Looks for what others sleep for, to read and to write.
     #[inline(never)]
     fn ring_others(&mut self, readers: bool, writers: bool) {
@@ -309,7 +322,7 @@ impl Entered<'_> {
         if reading && events & POLLIN != 0 {
             self.ring(For::Reading);
         }
-        if writing && tells_of_room && events & POLLOUT != 0 {
+        if writing && tells_of_room && events & POLLOUT != 0 && !self.sends_not_yet() {
             self.ring(For::Writing);
         }
     }
