@@ -1,6 +1,6 @@
 //! Which function is called for what. The table is replaced, never changed: a turn of the loop works on a snapshot.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -15,7 +15,8 @@ pub type ErrorHandler = Arc<dyn Fn(&Delivery<'_>, &mut Message, &Error) + Send +
 
 #[derive(Clone, Default)]
 pub(super) struct Handlers {
-    by_type: HashMap<String, Handler>,
+    /// A tree: of the few that there are, names are found by comparing them sooner than by hashing one.
+    by_type: BTreeMap<String, Handler>,
     default: Option<Handler>,
     pub error: Option<ErrorHandler>,
 }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::connection::log::log_line;
 use crate::connection::process::lock;
@@ -22,18 +22,23 @@ pub(super) fn key_of(id: u64) -> u64 {
 /// Messages from one source before the next one's turn.
 const TURN: usize = 32;
 
+/// While sources have messages, how often to look whether others have some now: that takes as long as several messages.
+const LOOK_EVERY: Duration = Duration::from_micros(100);
+
 pub(super) fn run(reactor: &Reactor) {
     let mut message = Message::new();
     let mut ready = Vec::new();
     // Sources that may have more: everything, at first.
     let mut active: Vec<u64> = lock(&reactor.inner.sources).keys().copied().collect();
+    let mut looked = None;
     while !reactor.inner.stopping.load(Ordering::Acquire) {
-        let timeout = if active.is_empty() {
-            time_to_next_timer(reactor)
-        } else {
-            0
-        };
-        reactor.inner.epoll.wait(&mut ready, timeout);
+        ready.clear();
+        if active.is_empty() {
+            reactor.inner.epoll.wait(&mut ready, time_to_next_timer(reactor));
+        } else if looked.is_none_or(|looked: Instant| looked.elapsed() >= LOOK_EVERY) {
+            reactor.inner.epoll.wait(&mut ready, 0);
+            looked = Some(Instant::now());
+        }
         for key in ready.drain(..) {
             if key == RING {
                 reactor.inner.ring.quiet();
