@@ -49,21 +49,31 @@ pub(crate) fn heavy() {
 
 /// What tells threads that are alive at the same time apart; one that is gone may pass its own on. 0 where it cannot be
 /// had for next to nothing.
+#[cfg(all(target_os = "linux", target_arch = "x86_64", target_pointer_width = "64"))]
 #[inline]
 pub(crate) fn this_thread() -> usize {
-    #[allow(unused_mut)]
-    let mut thread: usize = 0;
+    let thread: usize;
     // SAFETY: reads the thread pointer, which the platform's ABI keeps in this place for every thread.
-    #[cfg(all(target_os = "linux", target_arch = "x86_64", target_pointer_width = "64"))]
-    unsafe {
-        std::arch::asm!("mov {}, fs:0", out(reg) thread, options(nostack, readonly, preserves_flags));
-    }
-    // SAFETY: as above.
-    #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
-    unsafe {
-        std::arch::asm!("mrs {}, tpidr_el0", out(reg) thread, options(nomem, nostack, preserves_flags));
-    }
+    unsafe { std::arch::asm!("mov {}, fs:0", out(reg) thread, options(nostack, readonly, preserves_flags)) };
     thread
+}
+
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+#[inline]
+pub(crate) fn this_thread() -> usize {
+    let thread: usize;
+    // SAFETY: as above.
+    unsafe { std::arch::asm!("mrs {}, tpidr_el0", out(reg) thread, options(nomem, nostack, preserves_flags)) };
+    thread
+}
+
+#[cfg(not(all(
+    target_os = "linux",
+    any(all(target_arch = "x86_64", target_pointer_width = "64"), target_arch = "aarch64")
+)))]
+#[inline]
+pub(crate) fn this_thread() -> usize {
+    0
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! write, and so never somebody else's.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, TryLockError};
@@ -77,6 +78,7 @@ impl<T> BiasedMutex<T> {
                 return BiasedGuard {
                     lock: self,
                     mutex: None,
+                    value: PhantomData,
                 };
             }
             self.leave(me);
@@ -98,6 +100,7 @@ impl<T> BiasedMutex<T> {
         Some(BiasedGuard {
             lock: self,
             mutex: Some(past),
+            value: PhantomData,
         })
     }
 
@@ -130,6 +133,7 @@ impl<T> BiasedMutex<T> {
         BiasedGuard {
             lock: self,
             mutex: Some(past),
+            value: PhantomData,
         }
     }
 
@@ -178,6 +182,8 @@ pub(crate) struct BiasedGuard<'a, T> {
     lock: &'a BiasedMutex<T>,
     /// None where it leans to this thread.
     mutex: Option<MutexGuard<'a, Past>>,
+    /// It gives out references to the value: so it is shared between threads only where the value may be.
+    value: PhantomData<&'a mut T>,
 }
 
 impl<T> Deref for BiasedGuard<'_, T> {

@@ -102,3 +102,16 @@ fn it_can_be_tried() {
     drop(held);
     assert!(mutex.try_lock().is_some());
 }
+
+/// As with std's: a reference to the guard of what is not Sync would be a reference to it on two threads. This compiles
+/// only while there is one answer, the first.
+#[test]
+fn a_guard_is_no_more_sync_than_its_value() {
+    trait Answer<Of> {
+        fn is_given() {}
+    }
+    impl<T: ?Sized> Answer<()> for T {}
+    struct ForSync;
+    impl<T: ?Sized + Sync> Answer<ForSync> for T {}
+    <BiasedGuard<'_, std::cell::Cell<u32>> as Answer<_>>::is_given();
+}

@@ -4,6 +4,7 @@
 use std::ffi::{c_char, c_int};
 use std::fmt;
 
+use crate::connection::process;
 use crate::error::{Error, Result, Status};
 
 /// A key in bytes.
@@ -42,6 +43,7 @@ impl KeyPair {
         require_curve()?;
         let mut public = [0 as c_char; KEY_CHARACTERS + 1];
         let mut secret = [0 as c_char; KEY_CHARACTERS + 1];
+        let _libsodiums_lock = process::without_forks();
         // SAFETY: both buffers have room for 40 characters and the NUL that it writes.
         let done = unsafe { zmq_sys::zmq_curve_keypair(public.as_mut_ptr(), secret.as_mut_ptr()) };
         if done != 0 {
@@ -130,6 +132,7 @@ pub fn public_from_secret(secret: &SecretKey) -> Result<PublicKey> {
     for (to, from) in text.iter_mut().zip(secret.to_z85().bytes()) {
         *to = from as c_char;
     }
+    let _libsodiums_lock = process::without_forks();
     // SAFETY: `public` has room for 40 characters and a NUL; `text` is 40 characters and a NUL.
     let done = unsafe { zmq_sys::zmq_curve_public(public.as_mut_ptr(), text.as_ptr()) };
     if done != 0 {

@@ -4,6 +4,7 @@ mod apply;
 pub(crate) mod asymmetric;
 mod attach;
 mod biased;
+mod changing;
 pub mod clock;
 pub mod endpoint;
 pub(crate) mod errno;

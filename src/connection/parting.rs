@@ -109,6 +109,8 @@ extern "C" fn take_over(connection: i32, rest: *const u8, len: usize, linger_ms:
     if !state.running {
         let started = linux::with_signals_blocked(|| linux::start_detached(Partings::run, partings));
         if let Err(error) = started {
+            // A callback of the log may shut the process down, which looks at this state.
+            drop(state);
             log_line!(Warning, "parting", "a connection is closed before all is sent: {error}");
             return 0;
         }

@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use crate::connection::asymmetric;
+use crate::connection::changing::{self, Changing};
 use crate::connection::errno;
 use crate::connection::inproc::InprocNames;
 use crate::connection::linux;
@@ -45,39 +46,18 @@ static CURRENT: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 static ENDED: AtomicPtr<Process> = AtomicPtr::new(std::ptr::null_mut());
 /// Raised in the child by every fork: a handle of another generation is FORKED.
 static GENERATION: AtomicU32 = AtomicU32::new(1);
-/// Held while the process state or its options change. Spun on, because a child must be able to reset it.
-static CHANGING: AtomicBool = AtomicBool::new(false);
 /// Numbers of sockets, across the states that a process has had.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-static HOOKS: Once = Once::new();
+/// No Once: a fork on another thread meanwhile would leave it in the child as it is, and the child waiting for ever.
+static HOOKED: AtomicBool = AtomicBool::new(false);
 static CONFIGURED: AtomicPtr<ProcessOptions> = AtomicPtr::new(std::ptr::null_mut());
-
-struct Changing;
-
-impl Changing {
-    fn begin() -> Changing {
-        while CHANGING
-            .compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed)
-            .is_err()
-        {
-            std::thread::yield_now();
-        }
-        Changing
-    }
-}
-
-impl Drop for Changing {
-    fn drop(&mut self) {
-        CHANGING.store(false, Ordering::Release);
-    }
-}
 
 /// A lock whose poisoning means nothing: what it guards is valid after every statement.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// The number of forks between the first process and this one, plus one.
+/// Another one after each fork.
 pub(crate) fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
@@ -85,13 +65,40 @@ pub(crate) fn generation() -> u32 {
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     CURRENT.store(std::ptr::null_mut(), Ordering::Release);
-    CHANGING.store(false, Ordering::Release);
+    changing::in_child();
     asymmetric::forget();
     parting::forget();
 }
 
 extern "C" fn at_exit() {
     shutdown(None);
+}
+
+/// Before anything is locked, so that whoever is forked has the hook that unlocks it. Two threads at once hook twice,
+/// which is no harm: a fork raises the generation by two then, and an exit finds nothing to do the second time.
+fn hook() {
+    if HOOKED.load(Ordering::Acquire) {
+        return;
+    }
+    // SAFETY: the functions live as long as the process (the library is linked -z nodelete).
+    unsafe {
+        libc::pthread_atfork(Some(changing::before_fork), Some(changing::after_fork), Some(in_child));
+        libc::atexit(at_exit);
+    }
+    parting::begin();
+    HOOKED.store(true, Ordering::Release);
+}
+
+#[cfg(test)]
+pub(super) fn hook_again() {
+    HOOKED.store(false, Ordering::Release);
+    hook();
+}
+
+/// As long as what is returned lives, forks wait, for calls into libraries that have locks of the process.
+pub(super) fn without_forks() -> Changing {
+    hook();
+    Changing::begin()
 }
 
 /// The state of this process, made where there is none.
@@ -101,20 +108,12 @@ pub(crate) fn current() -> Result<&'static Process> {
         // SAFETY: never freed.
         return Ok(unsafe { &*process });
     }
-    let _changing = Changing::begin();
+    let _changing = without_forks();
     let process = CURRENT.load(Ordering::Acquire);
     if !process.is_null() {
         // SAFETY: never freed.
         return Ok(unsafe { &*process });
     }
-    HOOKS.call_once(|| {
-        // SAFETY: both functions live as long as the process (the library is linked -z nodelete).
-        unsafe {
-            libc::pthread_atfork(None, None, Some(in_child));
-            libc::atexit(at_exit);
-        }
-        parting::begin();
-    });
     let configured = CONFIGURED.load(Ordering::Acquire);
     // SAFETY: set from a Box, and freed only by who is changing, as we are.
     let options = if configured.is_null() {
@@ -140,7 +139,7 @@ pub(crate) fn current() -> Result<&'static Process> {
 
 /// Sets what belongs to the process. STATE once a handle was made.
 pub fn configure(options: &ProcessOptions) -> Result<()> {
-    let _changing = Changing::begin();
+    let _changing = without_forks();
     if !CURRENT.load(Ordering::Acquire).is_null() {
         return Err(Error::new(
             Status::State,
@@ -159,7 +158,7 @@ pub fn configure(options: &ProcessOptions) -> Result<()> {
 /// time among them (or for `timeout`). Handles made before are CLOSED; new ones can be made afterwards.
 pub fn shutdown(timeout: Option<Duration>) {
     let process: &'static Process = {
-        let _changing = Changing::begin();
+        let _changing = without_forks();
         let process = CURRENT.swap(std::ptr::null_mut(), Ordering::AcqRel);
         if process.is_null() {
             return;
