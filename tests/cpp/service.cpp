@@ -69,7 +69,10 @@ TEST(Service, IsFoundByItsNameAndAnswers) {
     EXPECT_EQ(failed.status(), Status::Remote);
     EXPECT_NE(std::string(failed.text()).find("below 0"), std::string::npos);
     EXPECT_EQ(client.try_call<Answer>(Alarm(), limit).status(), Status::Unsupported);
-    EXPECT_EQ(client.try_call<Alarm>(question(1), limit).status(), Status::Type);
+    const auto another = client.try_call<Alarm>(question(1), limit);
+    EXPECT_EQ(another.status(), Status::Type);
+    ASSERT_NE(another.message(), nullptr);
+    EXPECT_EQ(another.message()->get<Answer>().number(), 2);
     service.stop(limit);
     EXPECT_EQ(service.try_stop(limit).status(), Status::Closed);
 }

@@ -122,7 +122,7 @@ public:
     Result<void> try_reply(const T &answer) const {
         Scratch scratch;
         Result<void> ready = serialise(answer, scratch.get());
-        return ready ? reply_with(scratch.get()) : std::move(ready);
+        return ready ? reply_and_tidy(scratch) : std::move(ready);
     }
     template <class T, if_protobuf<T> = 0>
     void reply(const T &answer) const {
@@ -138,7 +138,7 @@ public:
     Result<void> try_reply_bytes(std::string_view answer) const {
         Scratch scratch;
         const dividere_status_t ready = dividere_message_set_bytes(scratch.get(), answer.data(), answer.size());
-        return ready == DIVIDERE_OK ? reply_with(scratch.get()) : failure(ready);
+        return ready == DIVIDERE_OK ? reply_and_tidy(scratch) : failure(ready);
     }
     void reply_bytes(std::string_view answer) const { try_reply_bytes(answer).value(); }
 
@@ -174,6 +174,14 @@ private:
             return Result<void>(Status::State, "the answer is empty: there is nothing to send");
         }
         return outcome(dividere_message_reply(message_, answer));
+    }
+
+    Result<void> reply_and_tidy(Scratch &scratch) const {
+        Result<void> replied = reply_with(scratch.get());
+        if (!replied) {
+            scratch.clear_at_end();
+        }
+        return replied;
     }
 };
 

@@ -181,7 +181,8 @@ public:
     ///
     /// NotFound, at once, where nobody has that name; Permission or Handshake where no instance lets us in; Busy where
     /// all are too busy; Unreachable where the instance went away and may have served it or not; Timeout where no reply
-    /// came; else the status that the service answered with.
+    /// came; Type or Decode where what came is no Reply, which the error has then; else the status that the service
+    /// answered with.
     template <class Reply, class Question, if_protobuf<Reply> = 0, if_protobuf<Question> = 0>
     Result<Reply> try_call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
         detail::Scratch out;
@@ -190,13 +191,17 @@ public:
             return called;
         }
         detail::Scratch in;
-        called = detail::outcome(dividere_service_client_call(client_, out.get(), in.get(), timeout.ms(),
-                                                              static_cast<std::int32_t>(repeat)));
-        if (!called) {
+        const dividere_status_t status =
+            dividere_service_client_call(client_, out.get(), in.get(), timeout.ms(), static_cast<std::int32_t>(repeat));
+        if (status != DIVIDERE_OK) {
             out.clear_at_end();
+        }
+        Reply reply;
+        called = Receives<Socket>::take(in, status, reply);
+        if (!called) {
             return called;
         }
-        return BorrowedMessage(in.get()).template try_get<Reply>();
+        return Result<Reply>(std::move(reply));
     }
     template <class Reply, class Question, if_protobuf<Reply> = 0, if_protobuf<Question> = 0>
     Reply call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {

@@ -19,6 +19,7 @@
 
 namespace dividere {
 
+class ServiceClient;
 class Socket;
 
 /// Connections, events, counters, and the end of a handle.
@@ -360,6 +361,7 @@ private:
     }
 
     friend class Request;
+    friend class ServiceClient;
 };
 
 template <class Role>
