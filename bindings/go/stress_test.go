@@ -78,9 +78,16 @@ func (run stress) sends(ctx context.Context, to dividere.Sender, random *rand.Ra
 	return nil
 }
 
-// receives takes messages until all have come.
-func (run stress) receives(ctx context.Context, from dividere.Receiver, random *rand.Rand, got func(*testpb.Reading)) error {
-	for ctx.Err() == nil {
+// receives takes messages until all have come; all but the first receiver only some, so that what they leave behind is
+// for those who sleep.
+func (run stress) receives(ctx context.Context, number int, from dividere.Receiver, random *rand.Rand,
+	got func(*testpb.Reading),
+) error {
+	share := run.senders * run.count
+	if number > 0 {
+		share = 1 + random.Intn(share)
+	}
+	for taken := 0; ctx.Err() == nil && taken < share; {
 		pauses(random)
 		waits, cancel := ctx, context.CancelFunc(func() {})
 		if run.cancels && random.Intn(3) == 0 {
@@ -89,7 +96,7 @@ func (run stress) receives(ctx context.Context, from dividere.Receiver, random *
 		var some []*testpb.Reading
 		var err error
 		if random.Intn(2) == 0 {
-			some, err = dividere.RecvMany[*testpb.Reading](waits, from, 1+random.Intn(300))
+			some, err = dividere.RecvMany[*testpb.Reading](waits, from, 1+random.Intn(60))
 		} else {
 			var one *testpb.Reading
 			if one, err = dividere.Recv[*testpb.Reading](waits, from); err == nil {
@@ -103,6 +110,7 @@ func (run stress) receives(ctx context.Context, from dividere.Receiver, random *
 		for _, one := range some {
 			got(one)
 		}
+		taken += len(some)
 	}
 	return nil
 }
@@ -160,7 +168,7 @@ func (run stress) run(t *testing.T) {
 	}
 	for i := range run.receivers {
 		start(i, func(random *rand.Rand) error {
-			return run.receives(over, from, random, func(m *testpb.Reading) {
+			return run.receives(over, i, from, random, func(m *testpb.Reading) {
 				seen[int(m.GetValue())].Add(1)
 				if arrived.Add(1) == int64(total) {
 					all()
