@@ -10,6 +10,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"time"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -124,9 +125,9 @@ func (h *handle) sendBatch(ctx context.Context, b *batch, count int) (int, error
 	first := 0
 	for first < count {
 		var done C.size_t
-		err := h.attempt(ctx, func() C.go_result {
-			return C.go_batch_send(h.socket(), b.c, C.size_t(first), C.size_t(count-first), &done)
-		})
+		err := h.attempt(ctx, func(ms C.int64_t) C.go_result {
+			return C.go_batch_send(h.socket(), b.c, C.size_t(first), C.size_t(count-first), ms, &done)
+		}, true)
 		if err != nil {
 			return first, err
 		}
@@ -159,7 +160,7 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 			result = C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
 			return result.status != C.DIVIDERE_WOULD_BLOCK
 		}
-		err := h.await(ctx, func() bool { return soon(0) }, soon)
+		err := h.await(ctx, &h.ready, time.Time{}, func() bool { return soon(0) }, soon)
 		if err != nil {
 			return nil, err
 		}

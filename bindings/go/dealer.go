@@ -75,7 +75,7 @@ func (d *Dealer) sendFilled(ctx context.Context, m proto.Message, send func(*slo
 		return err
 	}
 	defer runtime.KeepAlive(d.h)
-	return d.h.attempt(ctx, func() C.go_result { return send(s) })
+	return d.h.attempt(ctx, func(C.int64_t) C.go_result { return send(s) }, false)
 }
 
 // cFrames is a list of frames in memory of C, since C holds no pointer of Go's.

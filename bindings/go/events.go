@@ -11,7 +11,6 @@ import (
 	"iter"
 	"runtime/cgo"
 	"sync"
-	"time"
 )
 
 // An EventKind says what happened.
@@ -152,5 +151,5 @@ func (h *handle) lookUntil(ctx context.Context, look func() C.dividere_status_t)
 	if err := attempt(); !isWouldBlock(err) {
 		return err
 	}
-	return h.look(ctx, firstLook, longestLook, time.Time{}, nil, attempt)
+	return h.look(ctx, attempt)
 }

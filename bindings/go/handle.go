@@ -23,16 +23,13 @@ type handle struct {
 	once  sync.Once
 	err   error
 	ended chan struct{}
-	ready readiness
-	hook  eventHook
+	// Where to wait for what is to be received, and for room to send.
+	ready, room place
+	hook        eventHook
 	// How a send waits where a queue is full.
 	full fullQueue
 	// Of a request: TIMEOUT of a send says that nobody is connected yet.
 	connects bool
-	// Of a request: an attempt of one may take in what another one waits for.
-	shared bool
-	// Where to wait; nil for that of a socket.
-	fd func(fd *C.int32_t) C.dividere_status_t
 	// What must not be collected before it.
 	needs *handle
 	// Called before it is closed.
@@ -64,7 +61,17 @@ func newHandle[T native](made T, end func(T) C.dividere_status_t) *handle {
 		end:   func() C.dividere_status_t { return end(made) },
 		ended: make(chan struct{}),
 	}
-	h.ready.turn = make(chan struct{}, 1)
+	// Of its number alone: a place that held the handle would keep it from being collected.
+	socket := h.socket()
+	h.ready = place{
+		turn:       make(chan struct{}, 1),
+		descriptor: func(fd *C.int32_t) C.dividere_status_t { return C.dividere_socket_fd(socket, fd) },
+		watched:    func(on C.int32_t) { C.dividere_socket_watch(socket, on) },
+	}
+	h.room = place{
+		turn:       make(chan struct{}, 1),
+		descriptor: func(fd *C.int32_t) C.dividere_status_t { return C.dividere_socket_room_fd(socket, fd) },
+	}
 	openHandles.Add(1)
 	// Closing may take a moment, and the goroutine of finalizers is there for all.
 	runtime.SetFinalizer(h, func(h *handle) { go h.close() })
@@ -113,6 +120,7 @@ func (h *handle) close() error {
 		close(h.ended)
 		working.Delete(h)
 		h.ready.close()
+		h.room.close()
 		openHandles.Add(-1)
 	})
 	return h.err

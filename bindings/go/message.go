@@ -157,7 +157,7 @@ func reply(ctx context.Context, from *handle, message *C.dividere_message_t, fil
 		return err
 	}
 	defer runtime.KeepAlive(from)
-	return from.attempt(ctx, func() C.go_result { return C.go_reply(message, s.c) })
+	return from.attempt(ctx, func(C.int64_t) C.go_result { return C.go_reply(message, s.c) }, false)
 }
 
 func replyError(ctx context.Context, from *handle, message *C.dividere_message_t, status Status, text string) error {
@@ -167,9 +167,9 @@ func replyError(ctx context.Context, from *handle, message *C.dividere_message_t
 	words := C.CString(text)
 	defer C.free(unsafe.Pointer(words))
 	defer runtime.KeepAlive(from)
-	return from.attempt(ctx, func() C.go_result {
+	return from.attempt(ctx, func(C.int64_t) C.go_result {
 		return C.go_reply_error(message, C.int32_t(status), words)
-	})
+	}, false)
 }
 
 // Clone makes a second message with the same content and the same way back, to be closed on its own.

@@ -30,6 +30,7 @@ func NewPublisher(endpoints string, options ...Option) (*Publisher, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.room.coarse = coarseLook
 	return &Publisher{Socket{h}}, nil
 }
 

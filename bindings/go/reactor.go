@@ -403,5 +403,5 @@ func (r *Reactor) Stop(ctx context.Context) error {
 	if err := attempt(); !isWouldBlock(err) {
 		return err
 	}
-	return r.h.look(ctx, firstLook, longestLook, time.Time{}, nil, attempt)
+	return r.h.look(ctx, attempt)
 }

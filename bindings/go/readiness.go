@@ -1,8 +1,8 @@
 package dividere
 
-// Waiting without a thread. Who waits tries first; then one goroutine of those that wait for a handle sleeps in Go's
-// netpoller, at a descriptor of the handle, and the others wait for their turn. When the descriptor has become readable
-// it tries, and hands the turn on once it has what it wanted.
+// Waiting without a thread. Who waits tries first; then one goroutine of those that wait for the same of a handle, for
+// messages or for room, sleeps in Go's netpoller, at a descriptor of the handle, and the others wait for their turn. When
+// the descriptor has become readable it tries, and hands the turn on once it has what it wanted.
 
 // #include "shim.h"
 import "C"
@@ -17,14 +17,21 @@ import (
 	"time"
 )
 
-type readiness struct {
+// place is where the goroutines sleep that wait for the same of a handle.
+type place struct {
 	mu   sync.Mutex
 	file *os.File
 	raw  syscall.RawConn
 	// Full while somebody sleeps at the descriptor.
 	turn chan struct{}
+	// Gives the descriptor, which stays the library's.
+	descriptor func(fd *C.int32_t) C.dividere_status_t
+	// Tells the library whether somebody sleeps there; nil where it does not have to know.
+	watched func(on C.int32_t)
 	// Where a look by one concerns all (replies of calls): rung at each look.
-	looks bell
+	looks *bell
+	// The descriptor does not tell all: who sleeps there looks again after this time. 0 where it does.
+	coarse time.Duration
 	// The last wait was not quick.
 	slow   atomic.Bool
 	closed bool
@@ -37,36 +44,46 @@ var inside = make(chan struct{}, 16)
 // sleeping counts those who wait for a handle.
 var sleeping atomic.Int64
 
+// errEnd: the time of a wait is over, not that of its context.
+var errEnd error = &Error{Status: StatusTimeout, Text: "the time given is over"}
+
 // await makes attempts until one says that it is over. One comes after the descriptor is watched, so that nothing is
-// missed. nil where the attempt was over, else why it was given up: because of the context, and then no attempt took
-// anything. Before it sleeps it makes the attempt soon, if there is one, which waits for a moment.
-func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.int64_t) bool) error {
-	if soon != nil && h.overInAMoment(soon) {
+// missed. nil where the attempt was over, else why it was given up: because of the context, or with errEnd at the end, if
+// that is not zero; and then no attempt took anything. Before it sleeps it makes the attempt soon, if there is one, which
+// waits for a moment.
+func (h *handle) await(ctx context.Context, p *place, end time.Time, attempt func() bool, soon func(ms C.int64_t) bool) error {
+	if soon != nil && p.overInAMoment(end, soon) {
 		return nil
 	}
 	inside <- struct{}{}
-	err := h.ready.open(h)
+	err := p.open()
 	<-inside
 	if err != nil {
 		return err
 	}
 	sleeping.Add(1)
 	defer sleeping.Add(-1)
+	var atEnd <-chan time.Time
+	if !end.IsZero() {
+		timer := time.NewTimer(time.Until(end))
+		defer timer.Stop()
+		atEnd = timer.C
+	}
 	for {
 		var news <-chan struct{}
-		if h.shared {
-			news = h.ready.looks.next()
+		if p.looks != nil {
+			news = p.looks.next()
 			if attempt() {
 				return nil
 			}
 		}
 		select {
-		case h.ready.turn <- struct{}{}:
+		case p.turn <- struct{}{}:
 			begun := time.Now()
-			over, err := h.sleep(ctx, attempt)
-			<-h.ready.turn
+			over, err := p.sleep(ctx, end, attempt)
+			<-p.turn
 			if over {
-				h.ready.slow.Store(time.Since(begun) > quick)
+				p.slow.Store(time.Since(begun) > quick)
 			}
 			if over || err != nil {
 				return err
@@ -78,6 +95,8 @@ func (h *handle) await(ctx context.Context, attempt func() bool, soon func(ms C.
 				return nil
 			}
 			return errorf(StatusClosed, "the handle is closed")
+		case <-atEnd:
+			return errEnd
 		case <-ctx.Done():
 			return contextError(ctx)
 		}
@@ -96,8 +115,8 @@ const (
 
 var moments atomic.Int64
 
-func (h *handle) overInAMoment(soon func(ms C.int64_t) bool) bool {
-	if h.ready.slow.Load() {
+func (p *place) overInAMoment(end time.Time, soon func(ms C.int64_t) bool) bool {
+	if p.slow.Load() || (!end.IsZero() && time.Until(end) < aMoment*time.Millisecond) {
 		return false
 	}
 	defer moments.Add(-1)
@@ -107,71 +126,93 @@ func (h *handle) overInAMoment(soon func(ms C.int64_t) bool) bool {
 	begun := time.Now()
 	over := soon(aMoment)
 	if time.Since(begun) > quick {
-		h.ready.slow.Store(true)
+		p.slow.Store(true)
 	}
 	return over
 }
 
-// sleep makes attempts with the turn in hand. False and nil where the handle was closed meanwhile.
-func (h *handle) sleep(ctx context.Context, attempt func() bool) (bool, error) {
-	r := &h.ready
+// sleep makes attempts with the turn in hand. False and nil where it is to be looked again: the handle was closed
+// meanwhile, or the descriptor does not tell all.
+func (p *place) sleep(ctx context.Context, end time.Time, attempt func() bool) (bool, error) {
+	until := end
+	if p.coarse > 0 {
+		if next := time.Now().Add(p.coarse); until.IsZero() || next.Before(until) {
+			until = next
+		}
+	}
+	limited := !until.IsZero()
+	if limited {
+		// Before the context can move it. A file that was closed is noticed below.
+		_ = p.file.SetReadDeadline(until)
+	}
 	stop := func() bool { return true }
 	woken := make(chan struct{})
 	if ctx.Done() != nil {
 		stop = context.AfterFunc(ctx, func() {
 			defer close(woken)
 			// It wakes the sleeper; a file that was closed needs no waking.
-			_ = r.file.SetReadDeadline(time.Unix(1, 0))
+			_ = p.file.SetReadDeadline(time.Unix(1, 0))
 		})
 	}
 	over := false
-	err := r.raw.Read(func(uintptr) bool {
+	err := p.raw.Read(func(uintptr) bool {
 		// The descriptor is watched only while somebody sleeps there, so that others are spared the telling. It fails only
 		// where the handle is closed, which the attempt says.
 		inside <- struct{}{}
 		defer func() { <-inside }()
-		h.watched(1)
-		if h.shared {
-			r.looks.ring()
+		p.watch(1)
+		if p.looks != nil {
+			p.looks.ring()
 		}
 		over = attempt()
 		if over {
-			h.watched(0)
+			p.watch(0)
 		}
 		return over
 	})
 	if !over {
-		h.watched(0)
+		p.watch(0)
 	}
 	if !stop() {
 		<-woken
-		_ = r.file.SetReadDeadline(time.Time{})
+		limited = true
+	}
+	if limited {
+		_ = p.file.SetReadDeadline(time.Time{})
 	}
 	switch {
 	case over:
 		return true, nil
 	case ctx.Err() != nil:
 		return false, contextError(ctx)
-	case r.isClosed():
+	case p.isClosed():
 		return false, nil
 	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
 		return false, errorf(StatusInternal, "waiting at a descriptor failed: "+err.Error())
+	case !end.IsZero() && !time.Now().Before(end):
+		return false, errEnd
 	}
 	return false, nil
 }
 
+func (p *place) watch(on C.int32_t) {
+	if p.watched != nil {
+		p.watched(on)
+	}
+}
+
 // open asks for the descriptor, at the first wait. It is a copy, which stays ours when the handle is closed.
-func (r *readiness) open(h *handle) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.file != nil {
+func (p *place) open() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.file != nil {
 		return nil
 	}
 	var file *os.File
 	var lacking error
 	err := check(func() C.dividere_status_t {
 		var fd C.int32_t
-		status := h.descriptor(&fd)
+		status := p.descriptor(&fd)
 		if status == C.DIVIDERE_OK {
 			file, lacking = pollable(int(fd))
 		}
@@ -188,24 +229,11 @@ func (r *readiness) open(h *handle) error {
 		file.Close()
 		return errorf(StatusInternal, err.Error())
 	}
-	r.file, r.raw = file, raw
-	if r.closed {
+	p.file, p.raw = file, raw
+	if p.closed {
 		file.Close()
 	}
 	return nil
-}
-
-func (h *handle) watched(on C.int32_t) {
-	if h.fd == nil {
-		C.dividere_socket_watch(h.socket(), on)
-	}
-}
-
-func (h *handle) descriptor(fd *C.int32_t) C.dividere_status_t {
-	if h.fd != nil {
-		return h.fd(fd)
-	}
-	return C.dividere_socket_fd(h.socket(), fd)
 }
 
 // pollable makes a copy of a descriptor that Go's netpoller watches.
@@ -230,17 +258,17 @@ func pollable(fd int) (*os.File, error) {
 	return file, nil
 }
 
-func (r *readiness) close() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.closed = true
-	if r.file != nil {
-		r.file.Close()
+func (p *place) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.file != nil {
+		p.file.Close()
 	}
 }
 
-func (r *readiness) isClosed() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.closed
+func (p *place) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"iter"
 	"runtime"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -63,7 +64,7 @@ func (h *handle) awaitRecv(ctx context.Context, s *slot, form C.int) (C.go_resul
 		// A request gives up what it waited for in vain.
 		soon = nil
 	}
-	err := h.await(ctx, func() bool {
+	err := h.await(ctx, &h.ready, time.Time{}, func() bool {
 		result = C.go_recv(h.socket(), s.c, form)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
 	}, soon)
@@ -191,7 +192,7 @@ func (r receiving) Wait(ctx context.Context) error {
 	if look() {
 		return err
 	}
-	if given := r.from.await(ctx, look, nil); given != nil {
+	if given := r.from.await(ctx, &r.from.ready, time.Time{}, look, nil); given != nil {
 		return given
 	}
 	return err

@@ -37,7 +37,8 @@ func NewRequest(endpoints string, options ...Option) (*Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.connects, h.shared = true, true
+	h.connects = true
+	h.ready.looks = new(bell)
 	return &Request{Socket{h}, receiving{h}}, nil
 }
 
@@ -166,16 +167,19 @@ func (r *Request) attemptCall(whole context.Context, how *calling, s *slot) erro
 	}
 	request := C.dividere_request_t{id: C.uint64_t(r.h.number())}
 	var call C.uint64_t
-	start := func() error {
-		return taken(C.go_start_call(request, s.c, C.int(how.may()), C.int64_t(replyTimeout), &call))
+	var err error
+	start := func() bool {
+		err = taken(C.go_start_call(request, s.c, C.int(how.may()), C.int64_t(replyTimeout), &call))
+		return !isWouldBlock(err)
 	}
-	err := start()
-	if isWouldBlock(err) {
+	if !start() {
 		// Nobody is connected, or the queue is full.
 		if !r.h.full.block && r.up() {
 			return err
 		}
-		err = r.h.look(ctx, firstPause, longestPause, time.Time{}, nil, start)
+		if given := r.h.await(ctx, &r.h.room, time.Time{}, start, nil); given != nil {
+			err = given
+		}
 	}
 	if err == nil {
 		err = r.finish(ctx, request, call, s)
@@ -199,7 +203,7 @@ func (r *Request) finish(ctx context.Context, request C.dividere_request_t, call
 		result = C.go_finish_call(request, call, s.c, ms)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
 	}
-	err := r.h.await(ctx, func() bool { return soon(0) }, soon)
+	err := r.h.await(ctx, &r.h.ready, time.Time{}, func() bool { return soon(0) }, soon)
 	if err != nil {
 		// Over already where it fails.
 		C.dividere_request_abandon_call(request, call)

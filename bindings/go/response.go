@@ -32,6 +32,7 @@ func NewResponse(endpoints string, options ...Option) (*Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	h.room.coarse = coarseLook
 	return &Response{Socket{h}, receiving{h}}, nil
 }
 
@@ -55,7 +56,7 @@ func (r *Response) SendError(ctx context.Context, status Status, text string) er
 	}
 	words := C.CString(text)
 	defer C.free(unsafe.Pointer(words))
-	return r.h.attempt(ctx, func() C.go_result {
+	return r.h.attempt(ctx, func(C.int64_t) C.go_result {
 		return C.go_send_error(C.dividere_response_t(r.h.socket()), C.int32_t(status), words)
-	})
+	}, false)
 }

@@ -14,11 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// How soon a send looks again whether there is room, at first and at last.
-const (
-	firstPause   = 50 * time.Microsecond
-	longestPause = 5 * time.Millisecond
-)
+// Where libzmq does not always tell that there is room, a send looks again after this time, as those in C do.
+const coarseLook = 20 * time.Millisecond
 
 // A Sender is a handle that sends messages of its own accord: Publisher, Request, Response, Dealer.
 type Sender interface {
@@ -73,94 +70,70 @@ func (h *handle) sendCopy(ctx context.Context, name *C.char, data []byte) error 
 	if result.status == C.DIVIDERE_OK {
 		return nil
 	}
-	return h.sendAgain(ctx, taken(result), func() C.go_result {
-		return C.go_send_copy(h.socket(), name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))
-	})
+	err := taken(result)
+	if !h.waitsForRoom(err) {
+		return err
+	}
+	s, lacking := takeSlot()
+	if lacking != nil {
+		return lacking
+	}
+	defer s.giveBack()
+	if err := taken(C.go_fill(s.c, name, unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)))); err != nil {
+		return err
+	}
+	return h.sendSlot(ctx, s)
 }
 
-// sendSlot sends what a slot holds; on failure it holds it still.
+// sendSlot sends what a slot holds.
 func (h *handle) sendSlot(ctx context.Context, s *slot) error {
-	return h.attempt(ctx, func() C.go_result { return C.go_send(h.socket(), s.c) })
+	defer s.clear()
+	return h.attempt(ctx, func(ms C.int64_t) C.go_result { return C.go_send(h.socket(), s.c, ms) }, true)
 }
 
-// attempt sends once, and again where the queue is full and the handle waits then. Nothing tells Go without a thread that
-// there is room, so it looks again after pauses that grow.
-func (h *handle) attempt(ctx context.Context, send func() C.go_result) error {
-	result := send()
-	if result.status == C.DIVIDERE_OK {
-		return nil
-	}
-	return h.sendAgain(ctx, taken(result), send)
-}
-
-// sendAgain is what follows a first attempt that failed.
-func (h *handle) sendAgain(ctx context.Context, err error, send func() C.go_result) error {
-	if !h.sendsAgain(err) {
+// attempt sends once, and again when there is room where the queue is full and the handle waits then. With soon a send
+// can wait for so many milliseconds, else it is given none. What was not sent is as it was.
+func (h *handle) attempt(ctx context.Context, send func(ms C.int64_t) C.go_result, soon bool) error {
+	err := taken(send(0))
+	if !h.waitsForRoom(err) {
 		return err
 	}
-	if h.full.limit == 0 {
-		return err
-	}
+	defer runtime.KeepAlive(h)
 	end := time.Time{}
 	if h.full.limit > 0 {
 		end = time.Now().Add(h.full.limit)
 	}
-	return h.look(ctx, firstPause, longestPause, end, nil, func() error {
-		err := taken(send())
-		if !h.sendsAgain(err) {
-			return err
-		}
-		if !end.IsZero() && !time.Now().Before(end) {
-			return errorf(StatusTimeout, "the send queue stayed full, or nobody was connected, for the whole send timeout")
-		}
-		return errWouldBlock
-	})
+	within := func(ms C.int64_t) bool {
+		err = taken(send(ms))
+		return !h.waitsForRoom(err)
+	}
+	inAMoment := within
+	if !soon || h.connects {
+		// A request would wait for a connection, too.
+		inAMoment = nil
+	}
+	try := func() bool { return within(0) }
+	given := h.await(ctx, &h.room, end, try, inAMoment)
+	if given == errEnd && !try() {
+		return errorf(StatusTimeout, "the send queue stayed full, or nobody was connected, for the whole send timeout")
+	}
+	if given != nil && given != errEnd {
+		return given
+	}
+	return err
 }
 
 var errNil error = &Error{Status: StatusInvalidArgument, Text: "the message is nil"}
 
 var errWouldBlock error = &Error{Status: StatusWouldBlock}
 
-// sendsAgain tells whether a send that ended so is made again.
-func (h *handle) sendsAgain(err error) bool {
-	if h == nil {
+// waitsForRoom tells whether a send that ended so is made again.
+func (h *handle) waitsForRoom(err error) bool {
+	if err == nil || h == nil || h.full.limit == 0 {
 		return false
 	}
-	if h.connects && err != nil && statusOf(err) == StatusTimeout {
+	if h.connects && statusOf(err) == StatusTimeout {
 		return true
 	}
 	return h.full.block && isWouldBlock(err)
-}
-
-// look makes attempts until one gives something else than WOULD_BLOCK, after pauses that double from the
-// first to the longest one, and at the end, if there is one. A wake-up makes the next one come at once.
-func (h *handle) look(ctx context.Context, pause, longest time.Duration, end time.Time, wake <-chan struct{},
-	attempt func() error,
-) error {
-	defer runtime.KeepAlive(h)
-	var timer *time.Timer
-	for {
-		wait := pause
-		if !end.IsZero() {
-			wait = max(0, min(wait, time.Until(end)))
-		}
-		if timer == nil {
-			timer = time.NewTimer(wait)
-			defer timer.Stop()
-		} else {
-			timer.Reset(wait)
-		}
-		select {
-		case <-timer.C:
-			pause = min(2*pause, longest)
-		case <-wake:
-			timer.Stop()
-		case <-h.ended:
-		case <-ctx.Done():
-			return contextError(ctx)
-		}
-		if err := attempt(); !isWouldBlock(err) {
-			return err
-		}
-	}
 }

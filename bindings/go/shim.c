@@ -60,8 +60,22 @@ go_result go_batch_fill(go_batch *batch, size_t count) {
     return go_done(DIVIDERE_OK);
 }
 
-go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, size_t *sent) {
-    return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
+go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
+                        size_t *sent) {
+    if (ms == 0) {
+        return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
+    }
+    dividere_status_t status = go_in_a_moment(dividere_socket_send_within(socket, batch->messages[first], ms));
+    if (status != DIVIDERE_OK) {
+        return go_done(status);
+    }
+    *sent = 1;
+    size_t more = 0;
+    if (count > 1 && dividere_socket_send_many(socket, batch->messages + first + 1, count - 1, &more) == DIVIDERE_OK) {
+        *sent += more;
+    }
+    /* What went wrong with the next one is met again when that is sent. */
+    return go_done(DIVIDERE_OK);
 }
 
 go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms) {

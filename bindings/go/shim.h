@@ -76,8 +76,16 @@ static inline go_result go_prepare(go_slot *slot, const char *type_name, size_t 
                                      : dividere_message_prepare_bytes(slot->message, size, &slot->place));
 }
 
-static inline go_result go_send(dividere_socket_t socket, go_slot *slot) {
-    return go_done(dividere_socket_send(socket, slot->message));
+/* Without time, as the handle's options say; else it waits for room for so many milliseconds. */
+static inline go_result go_send(dividere_socket_t socket, go_slot *slot, int64_t ms) {
+    return go_done(ms == 0 ? dividere_socket_send(socket, slot->message)
+                           : go_in_a_moment(dividere_socket_send_within(socket, slot->message, ms)));
+}
+
+/* Copies a payload into a slot's message; without a name, bytes. */
+static inline go_result go_fill(go_slot *slot, const char *type_name, const void *data, size_t len) {
+    return go_done(type_name != NULL ? dividere_message_set(slot->message, type_name, data, len)
+                                     : dividere_message_set_bytes(slot->message, data, len));
 }
 
 /* Sends a copy; without a name, of bytes. */
@@ -139,8 +147,10 @@ void go_batch_tidy(go_batch *batch, size_t most_kept);
 /* Makes the first messages those that are in the buffer, one behind the other. */
 go_result go_batch_fill(go_batch *batch, size_t count);
 
-/* Sends `count` of them, from `first` on, until one fails. */
-go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, size_t *sent);
+/* Sends `count` of them, from `first` on, until one fails; waits for room for the first one for so many milliseconds.
+ */
+go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
+                        size_t *sent);
 
 /* Receives what is there already, at most `most`. */
 go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms);

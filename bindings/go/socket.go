@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"time"
 	"unsafe"
 )
@@ -133,11 +134,32 @@ func (s Socket) Detach(endpoint string) error {
 	})
 }
 
-// The pauses between two looks where no call of ours can be told that what it waits for has come.
+// The pauses between two looks where no call of ours can be told that what it waits for has come, at first and at last.
 const (
 	firstLook   = time.Millisecond
 	longestLook = 10 * time.Millisecond
 )
+
+// look makes attempts until one gives something else than WOULD_BLOCK, after pauses that grow.
+func (h *handle) look(ctx context.Context, attempt func() error) error {
+	defer runtime.KeepAlive(h)
+	pause := firstLook
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-h.ended:
+		case <-ctx.Done():
+			return contextError(ctx)
+		}
+		if err := attempt(); !isWouldBlock(err) {
+			return err
+		}
+		pause = min(2*pause, longestLook)
+		timer.Reset(pause)
+	}
+}
 
 // until makes looks at the handle until one does not say that it would have to wait.
 func (h *handle) until(ctx context.Context, look func(socket C.dividere_socket_t) C.dividere_status_t) error {
@@ -155,7 +177,7 @@ func (h *handle) until(ctx context.Context, look func(socket C.dividere_socket_t
 	if err := attempt(); !isWouldBlock(err) {
 		return err
 	}
-	return h.look(ctx, firstLook, longestLook, time.Time{}, nil, attempt)
+	return h.look(ctx, attempt)
 }
 
 // WaitConnected waits until so many peers are connected; with 0, until each endpoint that this side connects to is. It

@@ -9,6 +9,7 @@ import (
 	"context"
 	"iter"
 	"runtime"
+	"time"
 )
 
 // A WatchKind says what happened to an instance.
@@ -78,7 +79,8 @@ func (r *RegistryClient) watch(ctx context.Context, name string, isPrefix C.int3
 	}
 	h := newHandle(made, func(made C.dividere_watch_t) C.dividere_status_t { return C.dividere_watch_close(made) })
 	h.needs = r.h
-	h.fd = func(fd *C.int32_t) C.dividere_status_t { return C.dividere_watch_fd(made, fd) }
+	h.ready.watched = nil
+	h.ready.descriptor = func(fd *C.int32_t) C.dividere_status_t { return C.dividere_watch_fd(made, fd) }
 	return &Watch{h}, nil
 }
 
@@ -106,7 +108,7 @@ func (w *Watch) Recv(ctx context.Context) (WatchEvent, error) {
 		return !isWouldBlock(err)
 	}
 	if !attempt() {
-		if given := w.h.await(ctx, attempt, nil); given != nil {
+		if given := w.h.await(ctx, &w.h.ready, time.Time{}, attempt, nil); given != nil {
 			return WatchEvent{}, given
 		}
 	}
