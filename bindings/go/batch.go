@@ -8,12 +8,15 @@ import "C"
 import (
 	"context"
 	"errors"
+	"reflect"
 	"runtime"
 	"sync"
 	"time"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/runtime/protoimpl"
 )
 
 // How many messages, and how many bytes of them, go through one call into C.
@@ -61,39 +64,12 @@ func SendMany[T proto.Message](ctx context.Context, to Sender, messages []T) (in
 	}
 	defer b.giveBack()
 	defer runtime.KeepAlive(h)
-	buffer := unsafe.Slice((*byte)(unsafe.Pointer(b.c.buffer)), batchBytes)
-	lengths := unsafe.Slice(b.c.lengths, batchMessages)
-	names := unsafe.Slice(b.c.names, batchMessages)
 	sent := 0
 	for sent < len(messages) {
 		if ctx.Err() != nil {
 			return sent, contextError(ctx)
 		}
-		filled, used := 0, 0
-		var wrong error
-		for filled < batchMessages && sent+filled < len(messages) {
-			m := proto.Message(messages[sent+filled])
-			if m == nil {
-				wrong = errNil
-				break
-			}
-			size := proto.Size(m)
-			if size > batchBytes-used {
-				break
-			}
-			name, owned := nameOf(m.ProtoReflect().Descriptor().FullName())
-			if owned {
-				// One of very many types: by itself.
-				C.free(unsafe.Pointer(name))
-				break
-			}
-			if wrong = serialise(m, buffer[used:used+size]); wrong != nil {
-				break
-			}
-			names[filled], lengths[filled] = name, C.size_t(size)
-			filled++
-			used += size
-		}
+		filled, wrong := fill(b, messages[sent:])
 		if filled == 0 && wrong == nil {
 			// Too large for a batch.
 			if err := h.send(ctx, messages[sent]); err != nil {
@@ -112,6 +88,45 @@ func SendMany[T proto.Message](ctx context.Context, to Sender, messages []T) (in
 		}
 	}
 	return sent, nil
+}
+
+// fill serialises as many of the messages into a batch as find room, and tells what is wrong with the next one. 0 and nil
+// where the first one has to be sent by itself.
+func fill[T proto.Message](b *batch, messages []T) (int, error) {
+	buffer := unsafe.Slice((*byte)(unsafe.Pointer(b.c.buffer)), batchBytes)
+	lengths := unsafe.Slice(b.c.lengths, batchMessages)
+	names := unsafe.Slice(b.c.names, batchMessages)
+	var of protoreflect.FullName
+	var name *C.char
+	filled, used := 0, 0
+	for filled < batchMessages && filled < len(messages) && used < batchBytes {
+		m := proto.Message(messages[filled])
+		if m == nil {
+			return filled, errNil
+		}
+		if full := m.ProtoReflect().Descriptor().FullName(); name == nil || full != of {
+			known, owned := nameOf(full)
+			if owned {
+				// One of very many types: by itself.
+				C.free(unsafe.Pointer(known))
+				break
+			}
+			of, name = full, known
+		}
+		place := buffer[used:used:batchBytes]
+		wrote, err := proto.MarshalOptions{}.MarshalAppend(place, m)
+		if err != nil {
+			return filled, errorf(StatusInvalidArgument, "the message cannot be serialised: "+err.Error())
+		}
+		if unsafe.SliceData(wrote) != unsafe.SliceData(place) {
+			// It did not fit, and went elsewhere.
+			break
+		}
+		names[filled], lengths[filled] = name, C.size_t(len(wrote))
+		filled++
+		used += len(wrote)
+	}
+	return filled, nil
 }
 
 // sendBatch sends the first messages that were serialised into a batch.
@@ -171,8 +186,9 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 	messages := make([]T, 0, b.c.received)
 	var wrong []error
 	views := unsafe.Slice(b.c.views, b.c.received)
+	blank := making[T]{wanted: len(views)}
 	for i := range views {
-		m, err := parseAs[T]((*view)(&views[i]))
+		m, err := blank.parse((*view)(&views[i]))
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
@@ -180,4 +196,48 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 		messages = append(messages, m)
 	}
 	return messages, errors.Join(wrong...)
+}
+
+// So many messages are allocated at once: whoever keeps one of them keeps the others, too, without what they hold.
+const madeAtOnce = 16
+
+// making makes messages of the type T to parse into: those of generated types several at once, since to allocate each by
+// itself takes as long as to parse a small one.
+type making[T proto.Message] struct {
+	// How many may still be made.
+	wanted int
+	name   protoreflect.FullName
+	// nil where T is no generated type.
+	element reflect.Type
+	made    reflect.Value
+	next    int
+	known   bool
+}
+
+// parse is parseAs, for many.
+func (k *making[T]) parse(v *view) (T, error) {
+	var none T
+	if !k.known {
+		k.known = true
+		if any(none) != nil {
+			if kind, generated := none.ProtoReflect().Type().(*protoimpl.MessageInfo); generated {
+				k.name, k.element = kind.Descriptor().FullName(), reflect.TypeOf(none).Elem()
+			}
+		}
+	}
+	k.wanted--
+	if k.element == nil || v.kind != C.DIVIDERE_MESSAGE_TYPED || v.typeName() != string(k.name) {
+		return parseAs[T](v)
+	}
+	if !k.made.IsValid() || k.next == k.made.Len() {
+		some := min(madeAtOnce, k.wanted+1)
+		k.made, k.next = reflect.MakeSlice(reflect.SliceOf(k.element), some, some), 0
+	}
+	m := k.made.Index(k.next).Addr().Interface().(T)
+	k.next++
+	// Merged: it is empty.
+	if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(v.content(), m); err != nil {
+		return none, v.unparsable(err)
+	}
+	return m, nil
 }

@@ -58,9 +58,13 @@ func (v *view) describe() string {
 
 func (v *view) parse(m proto.Message) error {
 	if err := proto.Unmarshal(v.content(), m); err != nil {
-		return v.undecodable(errorf(StatusDecode, "no message of the type "+v.describe()+": "+err.Error()))
+		return v.unparsable(err)
 	}
 	return nil
+}
+
+func (v *view) unparsable(err error) error {
+	return v.undecodable(errorf(StatusDecode, "no message of the type "+v.describe()+": "+err.Error()))
 }
 
 // parseAny parses the message into one of the type that it says, if the program has that.

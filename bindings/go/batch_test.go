@@ -1,0 +1,54 @@
+package dividere_test
+
+import (
+	"math/rand"
+	"strings"
+	"testing"
+
+	"example.com/dividere"
+	"example.com/dividere/internal/testpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// What fills a batch by number, what fills it by bytes, and what is too large for any.
+func TestBatchesOfAllSizesArriveWholeAndInOrder(t *testing.T) {
+	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
+	random := rand.New(rand.NewSource(1))
+	var all []*testpb.Reading
+	add := func(size int) {
+		letter := string(rune('a' + len(all)%26))
+		all = append(all, &testpb.Reading{
+			Sensor: proto.String(strings.Repeat(letter, size)), Value: proto.Float64(float64(len(all))),
+		})
+	}
+	const most = 256 << 10
+	for range 600 {
+		add(random.Intn(200))
+	}
+	for around := range 40 {
+		// The serialised message is some bytes longer than its text.
+		add(most - 30 + around)
+	}
+	for range 30 {
+		add(random.Intn(most / 2))
+	}
+	add(3 * most)
+	add(0)
+	sent, err := dividere.SendMany(soon(t), p, all)
+	must(t, err)
+	if sent != len(all) {
+		t.Fatalf("%d of %d were sent", sent, len(all))
+	}
+	var kept []*testpb.Reading
+	for len(kept) < len(all) {
+		some, err := dividere.RecvMany[*testpb.Reading](soon(t), s, 1+random.Intn(300))
+		must(t, err)
+		kept = append(kept, some...)
+	}
+	// At the end: none shares anything with another.
+	for i, m := range kept {
+		if !proto.Equal(m, all[i]) {
+			t.Fatalf("message %d is another one, of %d bytes, not %d", i, len(m.GetSensor()), len(all[i].GetSensor()))
+		}
+	}
+}
