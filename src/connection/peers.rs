@@ -89,6 +89,7 @@ struct Table {
 pub(crate) struct Signal {
     changes: Mutex<u64>,
     changed: Condvar,
+    also_ring: OnceLock<Arc<EventFd>>,
 }
 
 impl Signal {
@@ -100,6 +101,14 @@ impl Signal {
     pub fn notify(&self) {
         *lock(&self.changes) += 1;
         self.changed.notify_all();
+        if let Some(ring) = self.also_ring.get() {
+            ring.ring();
+        }
+    }
+
+    /// Rings `ring` at every change from now on, too; only the first one is.
+    pub fn ring(&self, ring: &Arc<EventFd>) {
+        let _only_once = self.also_ring.set(Arc::clone(ring));
     }
 
     /// Waits for a change after `seen`. False where the time is over first.

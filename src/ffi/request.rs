@@ -101,7 +101,8 @@ pub unsafe extern "C" fn dividere_request_start_call(
 
 /// Receives the reply to what dividere_request_start_call sent; dividere_socket_fd is readable when there may be
 /// one. After TIMEOUT, WOULD_BLOCK and CANCELLED it is still expected; after everything else the call is over.
-/// NOT_FOUND where it was over before. Else fails as dividere_request_call.
+/// UNREACHABLE as soon as the connection is lost, where the request may be repeated: start it again. NOT_FOUND where it was
+/// over before. Else fails as dividere_request_call.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_request_finish_call(
     request: dividere_request_t,

@@ -2,11 +2,11 @@
 
 use std::ffi::c_char;
 
-use super::bytes::{place_or_none, text};
+use super::bytes::{place, place_or_none, text};
 use super::guard::{guard, guard_closing};
 use super::handle::{close, find, insert, keep_registry_client};
 use super::instances::{dividere_instances_t, give};
-use super::message::{dividere_message_t, two_messages};
+use super::message::{dividere_message_t, message, two_messages};
 use super::options::{dividere_options_t, options_or_default};
 use super::registry_client::dividere_registry_client_t;
 use super::socket::flag;
@@ -69,6 +69,84 @@ pub unsafe extern "C" fn dividere_service_client_call(
         let (message, reply) = two_messages(message, reply, "reply")?;
         let may_repeat = flag(may_repeat, "may_repeat")?;
         find::<ServiceClient>(client.id)?.call(message, reply, timeout_ms, may_repeat)
+    })
+}
+
+/// Begins what dividere_service_client_call does, waiting for nothing, and gives the number under which
+/// dividere_service_client_finish_call has the reply: a call whose caller waits in an event loop of its own. Any number of
+/// them may be under way. A thread of the client's, there from the first of them on, keeps their time, and asks other
+/// instances as the blocking call does. `message` is empty afterwards, on success only. What cannot be served, because
+/// nobody has that name for instance, is told where the call is finished.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_service_client_start_call(
+    client: dividere_service_client_t,
+    message: *mut dividere_message_t,
+    timeout_ms: i64,
+    may_repeat: i32,
+    call: *mut u64,
+) -> dividere_status_t {
+    guard(|| {
+        let mut place = place(call, "call")?;
+        let message = self::message(message)?;
+        let may_repeat = flag(may_repeat, "may_repeat")?;
+        place.set(find::<ServiceClient>(client.id)?.start_call(message, timeout_ms, may_repeat)?);
+        Ok(())
+    })
+}
+
+/// Takes what came of a call that was started, waiting for its end for `timeout_ms` milliseconds. WOULD_BLOCK where it is
+/// not over by then: it is under way still. Everything else is its end: what dividere_service_client_call returns, its
+/// TIMEOUT included; NOT_FOUND also where it was finished or given up before.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_service_client_finish_call(
+    client: dividere_service_client_t,
+    call: u64,
+    reply: *mut dividere_message_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| find::<ServiceClient>(client.id)?.finish_call(call, message(reply)?, Deadline::from_ms(timeout_ms)))
+}
+
+/// The same for whichever call ends first, or has ended: `call` is its number, and the status what came of it. WOULD_BLOCK,
+/// and a `call` of 0, where none has ended by then; a `call` of 0 with every other error of this call itself.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_service_client_finish_next(
+    client: dividere_service_client_t,
+    call: *mut u64,
+    reply: *mut dividere_message_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| {
+        let mut place = place_or_none(call, 0, "call")?;
+        let reply = message(reply)?;
+        let deadline = Deadline::from_ms(timeout_ms);
+        let (number, outcome) = find::<ServiceClient>(client.id)?.finish_next(reply, deadline)?;
+        place.set(number);
+        outcome
+    })
+}
+
+/// Gives up a call that was started: nobody else is asked, and a reply to it is dropped. NOT_FOUND where it was finished or
+/// given up before.
+#[no_mangle]
+pub extern "C" fn dividere_service_client_abandon_call(
+    client: dividere_service_client_t,
+    call: u64,
+) -> dividere_status_t {
+    guard(|| find::<ServiceClient>(client.id)?.abandon_call(call))
+}
+
+/// A descriptor for poll and epoll, one for all calls that were started: it is readable while there are some that are over
+/// and were not finished, and after the client was closed. Each call that ends makes an edge. It belongs to the client.
+#[no_mangle]
+pub unsafe extern "C" fn dividere_service_client_fd(
+    client: dividere_service_client_t,
+    fd: *mut i32,
+) -> dividere_status_t {
+    guard(|| {
+        let mut place = place(fd, "fd")?;
+        place.set(find::<ServiceClient>(client.id)?.fd()?);
+        Ok(())
     })
 }
 

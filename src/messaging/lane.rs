@@ -1,8 +1,9 @@
 //! One endpoint of a request: a DEALER that numbers what it sends, so that a late reply is never taken for another's.
 //! Several calls may wait at once; one of them receives, and hands the others theirs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::connection::clock::{Deadline, Patience};
 use crate::connection::frame::Frame;
@@ -28,13 +29,24 @@ struct Inbox {
     sleepers: usize,
     /// For who receives; kept, so that a reply allocates nothing.
     frames: Vec<Frame>,
-    waiting: HashSet<u64>,
+    waiting: HashMap<u64, Awaited>,
     replies: HashMap<u64, Frame>,
     end: End,
     /// Everything that peers had sent who were lost until this number of losses was received.
     drained: u64,
+    /// How many of those waited for were lost with them.
+    lost: usize,
     /// Readable while there are replies, once a descriptor was handed out.
     shown: Option<EventFd>,
+}
+
+/// What is known of a request whose reply is waited for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Awaited {
+    /// Its wait ends when a peer is lost beyond this number of losses, taken before it was sent.
+    pub losses: Option<u64>,
+    /// `collect` takes its reply, and nobody else.
+    pub collected: bool,
 }
 
 /// Whether more may come.
@@ -68,13 +80,21 @@ impl Lane {
     }
 
     /// Sends `[number and terms]['']['body']`, before `deadline`. The body is empty afterwards, on success only.
-    pub fn send(&self, number: u64, terms: Terms, body: &mut Frame, room: Room, deadline: Deadline) -> Result<()> {
+    pub fn send(
+        &self,
+        number: u64,
+        awaited: Awaited,
+        terms: Terms,
+        body: &mut Frame,
+        room: Room,
+        deadline: Deadline,
+    ) -> Result<()> {
         {
             let mut inbox = lock(&self.inbox);
             if inbox.end != End::Open {
                 return Err(lost());
             }
-            inbox.waiting.insert(number);
+            inbox.expect(number, awaited);
         }
         let mut frames = [terms.frame(number)?, Frame::new(), std::mem::take(body)];
         let sent = self.socket.send_frames(&mut frames, room, deadline);
@@ -87,13 +107,13 @@ impl Lane {
 
     /// Whether the reply to this number was neither taken nor given up.
     pub fn expects(&self, number: u64) -> bool {
-        lock(&self.inbox).waiting.contains(&number)
+        lock(&self.inbox).waiting.contains_key(&number)
     }
 
     /// Nobody waits for this number any more; its reply will be counted as stale.
     pub fn forget(&self, number: u64) {
         let mut inbox = lock(&self.inbox);
-        inbox.waiting.remove(&number);
+        inbox.settle(number);
         inbox.replies.remove(&number);
         self.show(&inbox);
     }
@@ -112,30 +132,30 @@ impl Lane {
         epoll.add(self.socket.fd()?, key)
     }
 
-    /// Whoever waits at the descriptor does not see in the socket what another call received for it.
+    /// Whoever waits at the descriptor does not see in the socket what another call received for it, or took note of.
     fn show(&self, inbox: &Inbox) {
         match &inbox.shown {
-            Some(shown) if inbox.replies.is_empty() => shown.quiet(),
+            Some(shown) if inbox.replies.is_empty() && inbox.lost == 0 => shown.quiet(),
             Some(shown) => shown.ring(),
             None => {}
         }
     }
 
     /// Waits for the reply to `number`. It stays expected after a TIMEOUT, until `forget`. UNREACHABLE as soon as the peer
-    /// was lost after `losses`, where given: then no reply comes any more.
-    pub fn recv(&self, number: u64, losses: Option<u64>, deadline: Deadline) -> Result<Frame> {
+    /// was lost, where its wait ends with that: then no reply comes any more.
+    pub fn recv(&self, number: u64, deadline: Deadline) -> Result<Frame> {
         let mut inbox = lock(&self.inbox);
         let mut patience = Patience::new(deadline);
         loop {
             if let Some(reply) = inbox.replies.remove(&number) {
-                inbox.waiting.remove(&number);
+                inbox.settle(number);
                 self.show(&inbox);
                 return Ok(reply);
             }
             if inbox.end == End::Ended {
                 return Err(lost());
             }
-            if losses.is_some_and(|losses| inbox.drained > losses) {
+            if inbox.waiting.get(&number).is_some_and(|awaited| inbox.has_lost(awaited)) {
                 return Err(lost());
             }
             if inbox.received_by_one || inbox.end == End::Ending {
@@ -169,7 +189,8 @@ impl Lane {
             inbox.frames = frames;
             inbox.received_by_one = false;
             if let Ok(Received::Loss(losses)) = received {
-                inbox.drained = losses;
+                inbox.drained_to(losses);
+                self.show(&inbox);
             }
             self.wake_sleepers(&inbox);
             if inbox.end != End::Open && received.as_ref().is_err_and(|e| e.status() == Status::State) {
@@ -181,10 +202,10 @@ impl Lane {
             }
             match reply {
                 Some((of, reply)) if of == number => {
-                    inbox.waiting.remove(&number);
+                    inbox.settle(number);
                     return Ok(reply);
                 }
-                Some((of, reply)) if inbox.waiting.contains(&of) => {
+                Some((of, reply)) if inbox.waiting.contains_key(&of) => {
                     inbox.replies.insert(of, reply);
                     self.show(&inbox);
                 }
@@ -198,14 +219,69 @@ impl Lane {
 
     /// Waits until the reply to `number` is there, without taking it.
     pub fn wait(&self, number: u64, deadline: Deadline) -> Result<()> {
-        let reply = self.recv(number, None, deadline)?;
+        let reply = self.recv(number, deadline)?;
         let mut inbox = lock(&self.inbox);
-        inbox.waiting.insert(number);
+        inbox.expect(number, Awaited::default());
         inbox.replies.insert(number, reply);
         self.show(&inbox);
         // For a `recv` of the same number that sleeps.
         self.wake_sleepers(&inbox);
         Ok(())
+    }
+
+    /// Takes the replies to those that are `collected`, as far as they are here; hardly waits. True where nothing comes
+    /// any more.
+    pub fn collect(&self, replies: &mut Vec<(u64, Frame)>) -> Result<bool> {
+        /// Who receives has been woken by what there is, too, and puts by what is not its own.
+        const TURN: Duration = Duration::from_millis(1);
+        const MOST: usize = 256;
+        let mut inbox = lock(&self.inbox);
+        if inbox.received_by_one {
+            inbox.sleepers += 1;
+            inbox = self
+                .arrived
+                .wait_timeout(inbox, TURN)
+                .unwrap_or_else(|p| p.into_inner())
+                .0;
+            inbox.sleepers -= 1;
+        }
+        let mut failed = None;
+        if !inbox.received_by_one && inbox.end == End::Open {
+            inbox.received_by_one = true;
+            let mut frames = std::mem::take(&mut inbox.frames);
+            drop(inbox);
+            let mut came = Vec::new();
+            for _ in 0..MOST {
+                match self.socket.recv(&mut frames, Deadline::Now) {
+                    Ok(()) => came.push(unpack(&mut frames)),
+                    Err(error) => {
+                        // STATE: by `end`, which takes in the rest.
+                        let is_all = matches!(error.status(), Status::WouldBlock | Status::State);
+                        failed = (!is_all).then_some(error);
+                        break;
+                    }
+                }
+            }
+            inbox = lock(&self.inbox);
+            inbox.frames = frames;
+            inbox.received_by_one = false;
+            for reply in came {
+                match reply {
+                    Some((of, reply)) if inbox.waiting.contains_key(&of) => {
+                        inbox.replies.insert(of, reply);
+                    }
+                    Some(_) => self.socket.counters.dropped_stale(),
+                    None => self.socket.counters.dropped_malformed(),
+                }
+            }
+            self.wake_sleepers(&inbox);
+        }
+        inbox.hand_over(replies);
+        self.show(&inbox);
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(inbox.end == End::Ended),
+        }
     }
 
     /// Nothing more comes, the connection is lost: takes in what has come, and ends the waits for everything else with
@@ -229,7 +305,7 @@ impl Lane {
         while reserved.is_ok() {
             match self.socket.recv_reserved(|entered| entered.try_recv(&mut frames)) {
                 Ok(true) => match unpack(&mut frames) {
-                    Some((of, reply)) if inbox.waiting.contains(&of) => {
+                    Some((of, reply)) if inbox.waiting.contains_key(&of) => {
                         inbox.replies.insert(of, reply);
                     }
                     Some(_) => self.socket.counters.dropped_stale(),
@@ -249,6 +325,40 @@ impl Lane {
     fn wake_sleepers(&self, inbox: &Inbox) {
         if inbox.sleepers > 0 {
             self.arrived.notify_all();
+        }
+    }
+}
+
+impl Inbox {
+    fn expect(&mut self, number: u64, awaited: Awaited) {
+        self.settle(number);
+        self.lost += usize::from(self.has_lost(&awaited));
+        self.waiting.insert(number, awaited);
+    }
+
+    /// Nobody waits for it any more.
+    fn settle(&mut self, number: u64) {
+        if let Some(awaited) = self.waiting.remove(&number) {
+            self.lost -= usize::from(self.has_lost(&awaited));
+        }
+    }
+
+    fn has_lost(&self, awaited: &Awaited) -> bool {
+        awaited.losses.is_some_and(|losses| self.drained > losses)
+    }
+
+    /// Everything is here that came before this number of losses.
+    fn drained_to(&mut self, losses: u64) {
+        self.drained = losses;
+        self.lost = self.waiting.values().filter(|awaited| self.has_lost(awaited)).count();
+    }
+
+    fn hand_over(&mut self, to: &mut Vec<(u64, Frame)>) {
+        let is_collected = |number: &u64| self.waiting.get(number).is_some_and(|awaited| awaited.collected);
+        let ready: Vec<u64> = self.replies.keys().copied().filter(is_collected).collect();
+        for number in ready {
+            self.settle(number);
+            to.extend(self.replies.remove(&number).map(|reply| (number, reply)));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
 use crate::messaging::dealer::closed;
-use crate::messaging::lane::Lane;
+use crate::messaging::lane::{Awaited, Lane};
 use crate::messaging::message::Message;
 use crate::messaging::reply::{error_in, ERROR_TYPE};
 use crate::messaging::terms::Terms;
@@ -128,7 +128,7 @@ impl Request {
             match self.attempt(terms, &mut body, deadline, patience, moves_on) {
                 Ok(frame) => {
                     reply.received(frame, None);
-                    let answered = self.look_at_reply(reply);
+                    let answered = look_at_reply(reply);
                     // A broker lost it with its worker, and it may be repeated.
                     let again = matches!(&answered, Err(e) if e.status() == Status::Unreachable);
                     if !(again && moves_on) {
@@ -170,8 +170,9 @@ impl Request {
 
     /// Sends a request and gives the number under which `finish_call` has its reply: for those who wait otherwise than
     /// by sleeping in `call`. Any number of them may be under way. `request` is empty afterwards, on success only.
-    /// A broker on the way is told whether the request may be repeated, and how long its reply is waited for. TIMEOUT, or
-    /// WOULD_BLOCK, while no endpoint is connected.
+    /// A broker on the way is told whether the request may be repeated, and how long its reply is waited for. One that may
+    /// be repeated is over, as UNREACHABLE, as soon as the connection is lost: start it again. TIMEOUT, or WOULD_BLOCK, while
+    /// no endpoint is connected.
     pub fn start_call(
         &self,
         request: &mut Message,
@@ -181,13 +182,10 @@ impl Request {
     ) -> Result<u64> {
         self.check()?;
         request.require_content()?;
-        match self.begin(
-            Terms::new(may_repeat, reply_timeout_ms),
-            request.frame_mut(),
-            Room::Within(deadline),
-            deadline,
-        ) {
-            Ok((_, number, _)) => {
+        let terms = Terms::new(may_repeat, reply_timeout_ms);
+        let room = Room::Within(deadline);
+        match self.begin(terms, request.frame_mut(), room, deadline, may_repeat) {
+            Ok((_, number)) => {
                 request.clear();
                 Ok(number)
             }
@@ -205,10 +203,10 @@ impl Request {
     pub(crate) fn finish(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<Result<()>> {
         self.check()?;
         let lane = self.lane_of(call)?;
-        match lane.recv(call, None, deadline) {
+        match lane.recv(call, deadline) {
             Ok(frame) => {
                 reply.received(frame, None);
-                Ok(self.look_at_reply(reply))
+                Ok(look_at_reply(reply))
             }
             Err(error) => {
                 if !is_still_expected(error.status()) {
@@ -225,11 +223,45 @@ impl Request {
         Ok(())
     }
 
-    /// As `start_call`, with what is to be sent; it is empty afterwards, on success only. Any error says that it was not
-    /// sent.
+    /// As `start_call`, of a request with one endpoint, with what is to be sent; it is empty afterwards, on success only. Any
+    /// error says that it was not sent. UNREACHABLE, without waiting, where nobody is connected.
     pub(crate) fn start(&self, terms: Terms, body: &mut Frame, deadline: Deadline) -> Result<u64> {
-        self.begin(terms, body, Room::AsConfigured, deadline)
-            .map(|(_, number, _)| number)
+        self.start_awaited(Awaited::default(), terms, body, Room::AsConfigured, deadline)
+    }
+
+    /// The same without waiting, where `collect` is to have the reply: WOULD_BLOCK where the queue is full.
+    pub(crate) fn start_collected(&self, terms: Terms, body: &mut Frame) -> Result<u64> {
+        let awaited = Awaited {
+            collected: true,
+            ..Awaited::default()
+        };
+        self.start_awaited(awaited, terms, body, Room::Within(Deadline::Now), Deadline::Now)
+    }
+
+    fn start_awaited(
+        &self,
+        awaited: Awaited,
+        terms: Terms,
+        body: &mut Frame,
+        room: Room,
+        deadline: Deadline,
+    ) -> Result<u64> {
+        self.check()?;
+        let lane = self.lanes.iter().find(|lane| lane.is_up());
+        let lane = lane.ok_or_else(|| Error::new(Status::Unreachable, "no endpoint is connected"))?;
+        let number = self.next_number.fetch_add(1, Ordering::Relaxed);
+        lane.send(number, awaited, terms, body, room, deadline)?;
+        Ok(number)
+    }
+
+    /// Takes the replies to what `start_collected` sent, as far as they are here, by their numbers. True where nothing comes
+    /// any more.
+    pub(crate) fn collect(&self, replies: &mut Vec<(u64, Frame)>) -> Result<bool> {
+        let mut over = true;
+        for lane in &self.lanes {
+            over &= lane.collect(replies)?;
+        }
+        Ok(over)
     }
 
     /// An endpoint is connected.
@@ -276,26 +308,28 @@ impl Request {
         patience_ms: i64,
         moves_on: bool,
     ) -> Result<Frame> {
-        let (at, number, losses) = self.begin(terms, body, Room::AsConfigured, deadline)?;
+        let (at, number) = self.begin(terms, body, Room::AsConfigured, deadline, moves_on)?;
         let own = match deadline {
             Deadline::At(_) if patience_ms >= 0 => Deadline::from_ms(patience_ms).min(deadline),
             other => other,
         };
-        let reply = self.lanes[at].recv(number, losses.filter(|_| moves_on), own);
+        let reply = self.lanes[at].recv(number, own);
         if reply.is_err() {
             self.lanes[at].forget(number);
         }
         reply
     }
 
-    /// Sends to the next lane that is up, waiting for one. Returns which, the number, and the losses before.
+    /// Sends to the next lane that is up, waiting for one. Returns which, and the number. With `moves_on` the wait for the
+    /// reply ends with the connection.
     fn begin(
         &self,
         terms: Terms,
         body: &mut Frame,
         room: Room,
         deadline: Deadline,
-    ) -> Result<(usize, u64, Option<u64>)> {
+        moves_on: bool,
+    ) -> Result<(usize, u64)> {
         let number = self.next_number.fetch_add(1, Ordering::Relaxed);
         let at = match self.lane_that_is_up(deadline) {
             Err(error) if error.status() == Status::Timeout && matches!(room, Room::Within(Deadline::Now)) => {
@@ -304,9 +338,12 @@ impl Request {
             }
             other => other?,
         };
-        let losses = self.lanes[at].losses();
-        self.lanes[at].send(number, terms, body, room, deadline)?;
-        Ok((at, number, losses))
+        let awaited = Awaited {
+            losses: self.lanes[at].losses().filter(|_| moves_on),
+            ..Awaited::default()
+        };
+        self.lanes[at].send(number, awaited, terms, body, room, deadline)?;
+        Ok((at, number))
     }
 
     fn lane_that_is_up(&self, deadline: Deadline) -> Result<usize> {
@@ -356,15 +393,15 @@ impl Request {
         }
         first
     }
+}
 
-    /// An error message of the other side becomes our status.
-    fn look_at_reply(&self, reply: &mut Message) -> Result<()> {
-        // Bytes are no error here: `recv` tells, for those who wanted a typed message.
-        if reply.decode().is_ok() && reply.type_name() == Some(ERROR_TYPE) {
-            return Err(error_in(reply.payload()));
-        }
-        Ok(())
+/// An error message of the other side becomes our status.
+pub(crate) fn look_at_reply(reply: &mut Message) -> Result<()> {
+    // Bytes are no error here: `recv` tells, for those who wanted a typed message.
+    if reply.decode().is_ok() && reply.type_name() == Some(ERROR_TYPE) {
+        return Err(error_in(reply.payload()));
     }
+    Ok(())
 }
 
 /// Whether a wait for a reply that ended so may be followed by another.
@@ -407,7 +444,7 @@ impl Channel for Request {
     fn recv_bytes(&self, message: &mut Message, deadline: Deadline) -> Result<()> {
         self.check()?;
         let (at, number) = self.sent()?;
-        let reply = self.lanes[at].recv(number, None, deadline);
+        let reply = self.lanes[at].recv(number, deadline);
         match &reply {
             Err(e) if matches!(e.status(), Status::WouldBlock | Status::Cancelled) => {}
             _ => {
@@ -428,7 +465,7 @@ impl Channel for Request {
             self.count_decode_error();
             return Err(error);
         }
-        self.look_at_reply(message)
+        look_at_reply(message)
     }
 
     fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
@@ -448,9 +485,9 @@ impl Channel for Request {
             Room::AsConfigured => Deadline::from_ms(self.send_timeout_ms),
             Room::Within(deadline) => deadline,
         };
-        let sent = self.begin(Terms::NONE, message.frame_mut(), room, deadline);
+        let sent = self.begin(Terms::NONE, message.frame_mut(), room, deadline, false);
         *lock(&self.outstanding) = match &sent {
-            Ok((at, number, _)) => Outstanding::Sent(*at, *number),
+            Ok((at, number)) => Outstanding::Sent(*at, *number),
             Err(_) => Outstanding::Nothing,
         };
         sent?;

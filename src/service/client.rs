@@ -1,9 +1,12 @@
 //! Asks a service by its name: whoever of its instances is there.
 
+mod attempt;
+mod calls;
 mod following;
 
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::connection::clock::Deadline;
@@ -18,7 +21,9 @@ use crate::messaging::message::Message;
 use crate::messaging::terms::Terms;
 use crate::registry::client::RegistryClient;
 use crate::registry::instance::{check_name, Instance};
-use crate::service::places::{Choice, Dialer, Place, Places};
+use crate::service::places::{Dialer, Place, Places};
+use attempt::{Outcome, Trail};
+use calls::{no_such_call, Calls};
 
 /// So long closing waits for the thread, whose calls it has ended; a registry that does not answer may have it.
 const CLOSING_LIMIT: Duration = Duration::from_secs(2);
@@ -32,6 +37,9 @@ const CLOSING_LIMIT: Duration = Duration::from_secs(2);
 pub struct ServiceClient {
     inner: Arc<Inner>,
     thread: Mutex<Option<OwnThread>>,
+    /// Made for the first call that is started.
+    calls: OnceLock<Arc<Calls>>,
+    calls_thread: Mutex<Option<OwnThread>>,
 }
 
 struct Inner {
@@ -115,6 +123,8 @@ impl ServiceClient {
         Ok(ServiceClient {
             inner,
             thread: Mutex::new(Some(OwnThread::new(thread))),
+            calls: OnceLock::new(),
+            calls_thread: Mutex::new(None),
         })
     }
 
@@ -130,37 +140,36 @@ impl ServiceClient {
         self.inner.check()?;
         request.require_content()?;
         let deadline = Deadline::from_ms(timeout_ms);
-        let mut tried = Vec::new();
-        let mut last = None;
+        let mut trail = Trail::default();
         loop {
-            let (place, others) = self.inner.choose(&tried, last.take(), deadline)?;
-            let terms = Terms::new(
-                may_repeat,
-                deadline.remaining().map_or(-1, |left| left.as_millis() as i64),
-            );
+            let (place, others) = self.inner.choose_in_time(&mut trail, deadline)?;
             let mut body = request.frame_mut().share()?;
             // Not waiting where another one may have room.
-            let sent = place
-                .request
-                .start(terms, &mut body, if others > 0 { Deadline::Now } else { deadline });
-            tried.push(place.number);
+            let until = if others > 0 { Deadline::Now } else { deadline };
+            let sent = place.request.start(terms(may_repeat, deadline), &mut body, until);
+            trail.goes_to(&place);
             let outcome = match sent {
-                Ok(number) => self
-                    .inner
-                    .finish(&place, number, reply, deadline, may_repeat && others > 0),
+                Ok(number) => {
+                    let answer = place
+                        .request
+                        .finish(number, reply, patience(deadline, may_repeat && others > 0));
+                    if answer.is_err() {
+                        // Over already, unless the time was.
+                        let _over = place.request.abandon_call(number);
+                    }
+                    self.inner.outcome(&place, answer)
+                }
                 Err(error) if error.status() == Status::TooLarge => return Err(error),
                 Err(error) => Outcome::NotServed(error),
             };
             self.inner.check()?;
-            last = Some(match outcome {
-                Outcome::Answered(answer) => {
+            let answered = matches!(outcome, Outcome::Answered(_));
+            if let Some(end) = trail.take_in(outcome, may_repeat && !deadline.is_over()) {
+                if answered {
                     request.clear();
-                    return answer;
                 }
-                Outcome::NotServed(error) => error,
-                Outcome::Unknown(error) if may_repeat && !deadline.is_over() => error,
-                Outcome::Unknown(error) => return Err(error),
-            });
+                return end;
+            }
         }
     }
 
@@ -174,6 +183,64 @@ impl ServiceClient {
         question.set(request)?;
         self.call(&mut question, &mut answer, timeout_ms, may_repeat)?;
         answer.get()
+    }
+
+    /// Begins what `call` does, waiting for nothing, and gives the number under which `finish_call` has the reply: for those
+    /// who wait otherwise than by sleeping in `call`. Any number of them may be under way; a thread of the client's own,
+    /// there from the first of them on, keeps their time and asks other instances. `request` is empty afterwards, on success
+    /// only. LIMIT where there can be no such thread.
+    pub fn start_call(&self, request: &mut Message, timeout_ms: i64, may_repeat: bool) -> Result<u64> {
+        let calls = self.calls()?;
+        request.require_content()?;
+        let body = request.frame_mut().share()?;
+        request.clear();
+        Ok(calls.begin(&self.inner, body, Deadline::from_ms(timeout_ms), may_repeat))
+    }
+
+    /// Receives the reply to what `start_call` began; when a call is over, `fd` is readable. WOULD_BLOCK where it is not over
+    /// by `deadline`: it is still under way. Everything else is its end, as `call` tells it; NOT_FOUND also where it was
+    /// finished or given up before.
+    pub fn finish_call(&self, call: u64, reply: &mut Message, deadline: Deadline) -> Result<()> {
+        self.inner.check()?;
+        match self.calls.get() {
+            Some(calls) => calls.finish(&self.inner, call, reply, deadline),
+            None => Err(no_such_call()),
+        }
+    }
+
+    /// The same for whichever call ends first, or has: gives its number, and what came of it.
+    pub fn finish_next(&self, reply: &mut Message, deadline: Deadline) -> Result<(u64, Result<()>)> {
+        self.calls()?.finish_next(&self.inner, reply, deadline)
+    }
+
+    /// Gives up what `start_call` began: it is asked for no more, and a reply is dropped. NOT_FOUND where it was over before.
+    pub fn abandon_call(&self, call: u64) -> Result<()> {
+        self.inner.check()?;
+        match self.calls.get() {
+            Some(calls) => calls.abandon(&self.inner, call),
+            None => Err(no_such_call()),
+        }
+    }
+
+    /// A descriptor for poll and epoll: when it is readable, finish calls until WOULD_BLOCK. It belongs to the client.
+    pub fn fd(&self) -> Result<RawFd> {
+        Ok(self.calls()?.fd())
+    }
+
+    fn calls(&self) -> Result<&Arc<Calls>> {
+        self.inner.check()?;
+        if let Some(calls) = self.calls.get() {
+            return Ok(calls);
+        }
+        let mut thread = lock(&self.calls_thread);
+        // Closing takes the thread under this lock, after it has said so.
+        self.inner.check()?;
+        if let Some(calls) = self.calls.get() {
+            return Ok(calls);
+        }
+        let (calls, started) = Calls::start(&self.inner)?;
+        *thread = Some(started);
+        Ok(self.calls.get_or_init(|| calls))
     }
 
     /// The instances that are known now, connected or not.
@@ -229,7 +296,14 @@ impl ServiceClient {
             return Err(closed());
         }
         self.inner.ring.ring();
+        let calls_thread = lock(&self.calls_thread).take();
+        if let Some(calls) = self.calls.get() {
+            calls.wake_all();
+        }
         self.inner.let_go()?;
+        if calls_thread.is_some_and(|thread| thread.join().is_err()) {
+            log_line!(Error, "service", "the thread of a service client's calls had panicked");
+        }
         let ended = self.inner.wait_for_thread(Deadline::after(CLOSING_LIMIT));
         let thread = lock(&self.thread).take();
         if !ended {
@@ -262,14 +336,6 @@ impl Drop for ThreadEnded<'_> {
     }
 }
 
-/// What became of a request that was given to one instance.
-enum Outcome {
-    Answered(Result<()>),
-    /// For certain.
-    NotServed(Error),
-    Unknown(Error),
-}
-
 fn closed() -> Error {
     Error::new(Status::Closed, "the service client is closed")
 }
@@ -286,100 +352,31 @@ impl Inner {
         Ok(())
     }
 
-    /// One to ask, and how many others could be asked instead. `last` is what is told where nobody is left.
-    fn choose(&self, tried: &[u64], last: Option<Error>, deadline: Deadline) -> Result<(Arc<Place>, usize)> {
-        let mut wish = None;
+    /// As `choose`, waiting for one.
+    fn choose_in_time(&self, trail: &mut Trail, deadline: Deadline) -> Result<(Arc<Place>, usize)> {
         loop {
             let before = self.changed.now();
-            {
-                let mut state = lock(&self.state);
-                let (choice, others) = state.places.choose(tried);
-                if let Choice::Take(place) = choice {
-                    return Ok((place, others));
-                }
-                self.check()?;
-                let busy = last.as_ref().filter(|e| e.status() == Status::Busy);
-                match (&choice, busy) {
-                    (Choice::Refused(refused), _) => return Err(last.unwrap_or_else(|| refused.clone())),
-                    (Choice::Exhausted, _) | (_, Some(_)) => return Err(last.unwrap_or_else(|| self.none_connected())),
-                    _ => {}
-                }
-                if state.asked_only && wish.is_none_or(|wish| state.looked < wish) {
-                    if wish.is_none() {
-                        state.wished += 1;
-                        wish = Some(state.wished);
-                        self.ring.ring();
-                    }
-                } else if state.known && matches!(choice, Choice::Nobody) {
-                    let text = format!("no service is registered as '{}'", self.name);
-                    return Err(last.unwrap_or_else(|| Error::new(Status::NotFound, text)));
-                }
-                if let Some(trouble) = state.trouble.as_ref().filter(|e| is_final(e.status())) {
-                    return Err(trouble.clone());
-                }
+            if let Some(chosen) = self.choose(trail)? {
+                return Ok(chosen);
             }
             if !self.changed.wait(before, deadline) {
-                return Err(last.unwrap_or_else(|| self.none_connected()));
+                return Err(self.in_vain(trail));
             }
         }
     }
+}
 
-    fn none_connected(&self) -> Error {
-        let state = lock(&self.state);
-        let name = &self.name;
-        Error::new(
-            Status::Timeout,
-            match &state.trouble {
-                Some(trouble) => format!("'{name}' could not be looked up: {}", trouble.text()),
-                None if !state.known => format!("'{name}' could not be looked up in the time given"),
-                None => format!(
-                    "none of {} instances of '{name}' is connected",
-                    state.places.instances().len()
-                ),
-            },
-        )
-    }
+/// What an instance is told of a call.
+fn terms(may_repeat: bool, deadline: Deadline) -> Terms {
+    let left = deadline.remaining();
+    Terms::new(may_repeat, left.map_or(-1, |left| left.as_millis() as i64))
+}
 
-    /// Waits for what an instance answers; with `half`, not for the whole time.
-    fn finish(&self, place: &Place, number: u64, reply: &mut Message, deadline: Deadline, half: bool) -> Outcome {
-        let own = match deadline.remaining() {
-            Some(left) if half => Deadline::after(left / 2).min(deadline),
-            _ => deadline,
-        };
-        let answer = match place.request.finish(number, reply, own) {
-            Ok(answer) => answer,
-            Err(error) => {
-                // Over already, unless the time was.
-                let _over = place.request.abandon_call(number);
-                let at = &place.endpoint;
-                return Outcome::Unknown(match error.status() {
-                    Status::Timeout | Status::WouldBlock => {
-                        place.was_slow();
-                        Error::new(
-                            Status::Timeout,
-                            format!("no reply from '{}' at {at} in time", self.name),
-                        )
-                    }
-                    Status::Unreachable | Status::Closed | Status::NotFound => Error::new(
-                        Status::Unreachable,
-                        format!("'{}' at {at} went away before it answered", self.name),
-                    ),
-                    _ => error,
-                });
-            }
-        };
-        place.answered();
-        match answer {
-            Err(error) if error.status() == Status::Busy => Outcome::NotServed(error),
-            Err(error) if error.status() == Status::Closed => Outcome::NotServed(Error::new(
-                Status::Unreachable,
-                format!(
-                    "'{}' at {} stops, and took the request no more",
-                    self.name, place.endpoint
-                ),
-            )),
-            answer => Outcome::Answered(answer),
-        }
+/// How long one instance is waited for: where another one could be asked, half of the time that is left.
+fn patience(deadline: Deadline, other: bool) -> Deadline {
+    match deadline.remaining() {
+        Some(left) if other => Deadline::after(left / 2).min(deadline),
+        _ => deadline,
     }
 }
 

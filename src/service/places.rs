@@ -1,7 +1,7 @@
 //! The instances that a service client knows, and a connection to each.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ pub(super) struct Place {
     pub endpoint: String,
     pub request: Request,
     made: Instant,
+    /// The thread of started calls waits for its replies.
+    pub collected: AtomicBool,
     /// When it did not answer in time.
     slow: Mutex<Option<Instant>>,
 }
@@ -94,6 +96,7 @@ impl Dialer {
             endpoint,
             request,
             made: Instant::now(),
+            collected: AtomicBool::new(false),
             slow: Mutex::new(None),
         }))
     }
@@ -139,6 +142,8 @@ impl Places {
     pub fn choose(&self, tried: &[u64]) -> (Choice, usize) {
         let untried = |place: &&Arc<Place>| !tried.contains(&place.number);
         let ready = |place: &&Arc<Place>| place.request.is_up() && untried(place);
+        // Another connection takes the place of one that was lost.
+        let has_answered = |place: &Arc<Place>| place.request.is_up() && tried.contains(&place.number);
         let count = self.places().filter(ready).count();
         if count == 0 {
             let choice = match self.known.is_empty() {
@@ -147,7 +152,7 @@ impl Places {
                     if self
                         .known
                         .values()
-                        .all(|known| known.place.as_ref().is_some_and(|p| !untried(&p))) =>
+                        .all(|known| known.place.as_ref().is_some_and(|p| has_answered(p))) =>
                 {
                     Choice::Exhausted
                 }

@@ -187,10 +187,11 @@ impl Socket {
         Ok(())
     }
 
-    /// Wakes those who sleep to receive, so that they look again whether they may.
+    /// Wakes those who sleep to receive, or at `fd`, so that they look again whether they may.
     pub(crate) fn wake_readers(&self) {
         if let Ok(mut entered) = self.enter() {
-            if entered.state.readers.count > 0 && !entered.state.readers.rung {
+            let anybody = entered.state.readers.count > 0 || entered.state.exported;
+            if anybody && !entered.state.readers.rung {
                 entered.ring(For::Reading);
             }
         }
