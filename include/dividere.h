@@ -1865,7 +1865,8 @@ dividere_status_t dividere_request_start_call(struct dividere_request_t request,
 /**
  * Receives the reply to what dividere_request_start_call sent; dividere_socket_fd is readable when there may be
  * one. After TIMEOUT, WOULD_BLOCK and CANCELLED it is still expected; after everything else the call is over.
- * NOT_FOUND where it was over before. Else fails as dividere_request_call.
+ * UNREACHABLE as soon as the connection is lost, where the request may be repeated: start it again. NOT_FOUND where it was
+ * over before. Else fails as dividere_request_call.
  */
 dividere_status_t dividere_request_finish_call(struct dividere_request_t request,
                                                uint64_t call,
@@ -2532,6 +2533,52 @@ dividere_status_t dividere_service_client_call(struct dividere_service_client_t 
                                                struct dividere_message_t *reply,
                                                int64_t timeout_ms,
                                                int32_t may_repeat);
+
+/**
+ * Begins what dividere_service_client_call does, waiting for nothing, and gives the number under which
+ * dividere_service_client_finish_call has the reply: a call whose caller waits in an event loop of its own. Any number of
+ * them may be under way. A thread of the client's, there from the first of them on, keeps their time, and asks other
+ * instances as the blocking call does. `message` is empty afterwards, on success only. What cannot be served, because
+ * nobody has that name for instance, is told where the call is finished.
+ */
+dividere_status_t dividere_service_client_start_call(struct dividere_service_client_t client,
+                                                     struct dividere_message_t *message,
+                                                     int64_t timeout_ms,
+                                                     int32_t may_repeat,
+                                                     uint64_t *call);
+
+/**
+ * Takes what came of a call that was started, waiting for its end for `timeout_ms` milliseconds. WOULD_BLOCK where it is
+ * not over by then: it is under way still. Everything else is its end: what dividere_service_client_call returns, its
+ * TIMEOUT included; NOT_FOUND also where it was finished or given up before.
+ */
+dividere_status_t dividere_service_client_finish_call(struct dividere_service_client_t client,
+                                                      uint64_t call,
+                                                      struct dividere_message_t *reply,
+                                                      int64_t timeout_ms);
+
+/**
+ * The same for whichever call ends first, or has ended: `call` is its number, and the status what came of it. WOULD_BLOCK,
+ * and a `call` of 0, where none has ended by then; a `call` of 0 with every other error of this call itself.
+ */
+dividere_status_t dividere_service_client_finish_next(struct dividere_service_client_t client,
+                                                      uint64_t *call,
+                                                      struct dividere_message_t *reply,
+                                                      int64_t timeout_ms);
+
+/**
+ * Gives up a call that was started: nobody else is asked, and a reply to it is dropped. NOT_FOUND where it was finished or
+ * given up before.
+ */
+dividere_status_t dividere_service_client_abandon_call(struct dividere_service_client_t client,
+                                                       uint64_t call);
+
+/**
+ * A descriptor for poll and epoll, one for all calls that were started: it is readable while there are some that are over
+ * and were not finished, and after the client was closed. Each call that ends makes an edge. It belongs to the client.
+ */
+dividere_status_t dividere_service_client_fd(struct dividere_service_client_t client,
+                                             int32_t *fd);
 
 /**
  * Waits until an instance is connected: for those who are there before the service is. PERMISSION or HANDSHAKE at once

@@ -261,9 +261,17 @@ fn services_and_their_clients_stay_the_parents() {
             // One is under way at each fork.
             let later = scope.spawn(|| client.call(&mut typed("a.A", b"later"), &mut Message::new(), LIMIT_MS, false));
             let question = kept.recv_timeout(LIMIT).unwrap();
+            let started = client.start_call(&mut typed("a.A", b"later"), LIMIT_MS, false).unwrap();
+            let other_question = kept.recv_timeout(LIMIT).unwrap();
             for round in 0..3u8 {
                 in_child(|| {
+                    let mut reply = Message::new();
                     forked("call", call(b"child"))?;
+                    forked("start_call", client.start_call(&mut typed("a.A", b"child"), 1, false))?;
+                    forked("finish_call", client.finish_call(started, &mut reply, soon()))?;
+                    forked("finish_next", client.finish_next(&mut reply, soon()).map(drop))?;
+                    forked("abandon_call", client.abandon_call(started))?;
+                    forked("fd", client.fd())?;
                     forked("wait_for_service", client.wait_for_service(soon()))?;
                     forked("instances", client.instances())?;
                     forked("set_handler", service.set_handler(None, None))?;
@@ -277,7 +285,12 @@ fn services_and_their_clients_stay_the_parents() {
                 });
                 assert_eq!(call(&[round]).unwrap(), [round]);
             }
-            question.reply(&mut typed("a.A", b"parent")).unwrap();
+            for question in [question, other_question] {
+                question.reply(&mut typed("a.A", b"parent")).unwrap();
+            }
+            let mut reply = Message::new();
+            client.finish_call(started, &mut reply, soon()).unwrap();
+            assert_eq!(reply.payload(), b"parent");
             later.join().unwrap().unwrap();
         });
         // Nor does the child take them along when it lets go of them; its own threads are waited for at its end.

@@ -175,7 +175,51 @@ fn a_request_that_may_be_repeated_moves_on_when_the_one_it_asked_is_lost() {
         format!("@ipc://{}", ipc.display()),
     ] {
         moves_on(&lost_at);
+        started_calls_are_over(&lost_at);
     }
+}
+
+/// Those that may be repeated; the descriptor tells of each, also where another call took note of the loss.
+fn started_calls_are_over(lost_at: &str) {
+    let silent = Dealer::new(lost_at, &Options::new()).unwrap();
+    let request = Request::new(&format!(">{}", silent.last_endpoint().unwrap()), &Options::new()).unwrap();
+    request.wait_connected(0, soon()).unwrap();
+    let mut item = libc::pollfd {
+        fd: request.fd().unwrap(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    let start = |repeat| {
+        let mut question = typed("acme.Question", b"?");
+        request.start_call(&mut question, repeat, LONG_MS, soon()).unwrap()
+    };
+    let (first, second, once) = (start(true), start(true), start(false));
+    for _ in 0..3 {
+        silent.recv_bytes(&mut Message::new(), soon()).unwrap();
+    }
+    silent.close().unwrap();
+    let mut finish = |call| loop {
+        // SAFETY: one live item.
+        assert_eq!(unsafe { libc::poll(&mut item, 1, 20_000) }, 1, "{lost_at}");
+        let status = request
+            .finish_call(call, &mut Message::new(), Deadline::Now)
+            .unwrap_err()
+            .status();
+        if status != Status::WouldBlock {
+            return status;
+        }
+    };
+    assert_eq!([finish(first), finish(second)], [Status::Unreachable; 2]);
+    let mut reply = Message::new();
+    // What may be done once is asked of nobody else, and may have an answer yet.
+    let waits = request
+        .finish_call(once, &mut reply, Deadline::from_ms(50))
+        .unwrap_err();
+    assert_eq!(waits.status(), Status::Timeout);
+    assert_eq!(
+        request.finish_call(first, &mut reply, soon()).unwrap_err().status(),
+        Status::NotFound
+    );
 }
 
 fn moves_on(lost_at: &str) {

@@ -64,7 +64,10 @@ fn start(client: &ServiceClient, payload: &[u8], timeout_ms: i64, repeat: bool) 
 
 /// Sleeps at the descriptor, as an event loop does.
 fn await_readable(fd: RawFd) {
-    assert!(is_readable(fd, LIMIT_MS as i32), "the descriptor does not become readable");
+    assert!(
+        is_readable(fd, LIMIT_MS as i32),
+        "the descriptor does not become readable"
+    );
 }
 
 fn is_readable(fd: RawFd, timeout_ms: i32) -> bool {
@@ -120,10 +123,7 @@ fn calls_end_in_any_order_and_the_descriptor_tells() {
     let first = client.start_call(&mut question, LIMIT_MS, false).unwrap();
     assert_eq!(question.kind(), dividere::MessageKind::Empty);
     assert_eq!(
-        client
-            .start_call(&mut question, LIMIT_MS, false)
-            .unwrap_err()
-            .status(),
+        client.start_call(&mut question, LIMIT_MS, false).unwrap_err().status(),
         Status::State
     );
     let asked = kept.recv_timeout(LIMIT).unwrap();
@@ -144,7 +144,9 @@ fn calls_end_in_any_order_and_the_descriptor_tells() {
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| {
             let mut reply = Message::new();
-            client.finish_call(first, &mut reply, soon()).map(|()| reply.payload().to_vec())
+            client
+                .finish_call(first, &mut reply, soon())
+                .map(|()| reply.payload().to_vec())
         });
         asked.reply(&mut typed("acme.Told", b"to the first")).unwrap();
         assert_eq!(waits.join().unwrap().unwrap(), b"to the first");
@@ -177,7 +179,7 @@ fn thousands_of_calls_are_under_way_with_one_thread() {
     // Others of this program may begin and end meanwhile; but none for each call.
     assert!(threads() < before + 100, "{before} threads, and then {}", threads());
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        scope.spawn(move || {
             let asked: Vec<Message> = (0..CALLS).map(|_| kept.recv_timeout(LIMIT).unwrap()).collect();
             for question in asked.iter().rev() {
                 question.reply(&mut typed("acme.Told", question.payload())).unwrap();
@@ -341,7 +343,7 @@ fn closing_ends_what_is_under_way_and_wakes_everybody() {
     let _service = serve(&registry, &local(), handler);
     let client = caller(&registry);
     let call = start(&client, b"", -1, false);
-    kept.recv_timeout(LIMIT).unwrap();
+    let _unanswered = kept.recv_timeout(LIMIT).unwrap();
     // The client's descriptor goes with it.
     // SAFETY: no pointers; closed below.
     let fd = unsafe { libc::dup(client.fd().unwrap()) };
@@ -358,7 +360,10 @@ fn closing_ends_what_is_under_way_and_wakes_everybody() {
     // SAFETY: the copy made above.
     unsafe { libc::close(fd) };
     let mut question = typed(ASK, b"");
-    assert_eq!(status(client.start_call(&mut question, 1, false).map(drop)), Status::Closed);
+    assert_eq!(
+        status(client.start_call(&mut question, 1, false).map(drop)),
+        Status::Closed
+    );
     assert_eq!(status(client.fd().map(drop)), Status::Closed);
     assert_eq!(status(client.abandon_call(call)), Status::Closed);
 }
@@ -369,10 +374,7 @@ fn started_calls_and_those_that_wait_in_place_do_not_disturb_each_other() {
     let server = registry();
     let registry = client(&server.last_endpoint().unwrap());
     let settings = ServiceSettings { workers: 2, ..local() };
-    let _services = [
-        serve(&registry, &settings, echo()),
-        serve(&registry, &settings, echo()),
-    ];
+    let _services = [serve(&registry, &settings, echo()), serve(&registry, &settings, echo())];
     let client = caller(&registry);
     wait_for(&client, 2);
     std::thread::scope(|scope| {
@@ -381,7 +383,9 @@ fn started_calls_and_those_that_wait_in_place_do_not_disturb_each_other() {
             scope.spawn(move || {
                 let mut reply = Message::new();
                 for _ in 0..500 {
-                    client.call(&mut typed(ASK, &[own]), &mut reply, LIMIT_MS, false).unwrap();
+                    client
+                        .call(&mut typed(ASK, &[own]), &mut reply, LIMIT_MS, false)
+                        .unwrap();
                     assert_eq!(reply.payload(), [own]);
                 }
             });

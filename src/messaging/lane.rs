@@ -155,7 +155,11 @@ impl Lane {
             if inbox.end == End::Ended {
                 return Err(lost());
             }
-            if inbox.waiting.get(&number).is_some_and(|awaited| inbox.has_lost(awaited)) {
+            if inbox
+                .waiting
+                .get(&number)
+                .is_some_and(|awaited| inbox.has_lost(awaited))
+            {
                 return Err(lost());
             }
             if inbox.received_by_one || inbox.end == End::Ending {

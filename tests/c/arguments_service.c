@@ -67,6 +67,8 @@ static void of_clients(void) {
     dividere_service_client_t client = {7}, none = {0};
     dividere_instances_t *found = NULL;
     dividere_message_t *message = check_message(), *reply = check_message();
+    uint64_t call = 7;
+    int32_t fd = 7;
 
     IS_NULL(dividere_service_client_new("a", registry, NO_OPTIONS, NULL));
     IS_NULL(dividere_service_client_new(NULL, registry, NO_OPTIONS, &client));
@@ -83,6 +85,29 @@ static void of_clients(void) {
     IS_INVALID(dividere_service_client_call(client, message, reply, LONG_MS, 2));
     IS_CLOSED(dividere_service_client_call(none, message, reply, LONG_MS, 0));
     CHECK_IS(DIVIDERE_TIMEOUT, dividere_service_client_call(client, message, reply, 10, 1));
+    IS_NULL(dividere_service_client_start_call(client, NULL, LONG_MS, 0, &call));
+    IS_NULL(dividere_service_client_start_call(client, message, LONG_MS, 0, NULL));
+    IS_INVALID(dividere_service_client_start_call(client, message, LONG_MS, 2, &call));
+    IS_CLOSED(dividere_service_client_start_call(none, message, LONG_MS, 0, &call));
+    CHECK_IS(DIVIDERE_STATE, dividere_service_client_start_call(client, reply, LONG_MS, 0, &call));
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_service_client_abandon_call(client, 1));
+    CHECK(call == 7 && check_view(message).kind == DIVIDERE_MESSAGE_TYPED);
+    IS_NULL(dividere_service_client_finish_call(client, 1, NULL, 0));
+    IS_CLOSED(dividere_service_client_finish_call(none, 1, reply, 0));
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_service_client_finish_call(client, 1, reply, LONG_MS));
+    IS_NULL(dividere_service_client_finish_next(client, NULL, reply, 0));
+    IS_NULL(dividere_service_client_finish_next(client, &call, NULL, 0));
+    CHECK(call == 0);
+    call = 7;
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_service_client_finish_next(client, &call, reply, 10));
+    CHECK(call == 0);
+    call = 7;
+    IS_CLOSED(dividere_service_client_finish_next(none, &call, reply, 0));
+    CHECK(call == 0);
+    IS_CLOSED(dividere_service_client_abandon_call(none, 1));
+    IS_NULL(dividere_service_client_fd(client, NULL));
+    IS_CLOSED(dividere_service_client_fd(none, &fd));
+    CHECK(fd == 7);
     CHECK_IS(DIVIDERE_TIMEOUT, dividere_service_client_wait(client, 10));
     CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_service_client_wait(client, 0));
     IS_CLOSED(dividere_service_client_wait(none, 0));

@@ -1,6 +1,8 @@
 /* Services from C: handlers, errors, refusals, and the client that finds instances by name. */
 #include "check.h"
 
+#include <poll.h>
+
 static void count(void *context) { ++*(int *)context; }
 
 static dividere_status_t serve(void *context, dividere_service_t service, dividere_message_t *request,
@@ -11,6 +13,45 @@ static dividere_status_t serve(void *context, dividere_service_t service, divide
         return dividere_fail(DIVIDERE_NOT_FOUND, "no such thing");
     }
     return dividere_message_set(reply, "test.Reply", view.payload, view.payload_len);
+}
+
+/* The descriptor tells when one is over: of one that is answered, one that is refused and one that is given up. */
+static void calls_are_started_and_finished(dividere_service_client_t client, dividere_message_t *message,
+                                           dividere_message_t *reply) {
+    uint64_t calls[3], ended = 0;
+    struct pollfd item = {0, POLLIN, 0};
+    int left = 2;
+
+    CHECK_OK(dividere_service_client_fd(client, &item.fd));
+    CHECK_OK(dividere_message_set(message, "test.Ask", "hello", 5));
+    CHECK_OK(dividere_service_client_start_call(client, message, LONG_MS, 1, &calls[0]));
+    CHECK(check_view(message).kind == DIVIDERE_MESSAGE_EMPTY);
+    CHECK_OK(dividere_message_set(message, "test.Ask", "fail", 4));
+    CHECK_OK(dividere_service_client_start_call(client, message, LONG_MS, 0, &calls[1]));
+    CHECK_OK(dividere_message_set(message, "test.Ask", "given up", 8));
+    CHECK_OK(dividere_service_client_start_call(client, message, LONG_MS, 0, &calls[2]));
+    CHECK_OK(dividere_service_client_abandon_call(client, calls[2]));
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_service_client_abandon_call(client, calls[2]));
+    while (left > 0) {
+        dividere_status_t status;
+        CHECK(poll(&item, 1, LONG_MS) == 1);
+        status = dividere_service_client_finish_next(client, &ended, reply, 0);
+        CHECK(ended == calls[0] || ended == calls[1]);
+        if (ended == calls[0]) {
+            CHECK_OK(status);
+            CHECK(check_view(reply).payload_len == 5 && memcmp(check_view(reply).payload, "hello", 5) == 0);
+        } else {
+            CHECK_IS(DIVIDERE_REMOTE, status);
+            CHECK(strstr(dividere_last_error(), "no such thing") != NULL);
+        }
+        --left;
+    }
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_service_client_finish_next(client, &ended, reply, 0));
+    CHECK(ended == 0 && poll(&item, 1, 0) == 0);
+    CHECK_IS(DIVIDERE_NOT_FOUND, dividere_service_client_finish_call(client, calls[0], reply, LONG_MS));
+    CHECK_OK(dividere_message_set(message, "test.Ask", "hello", 5));
+    CHECK_OK(dividere_service_client_start_call(client, message, LONG_MS, 0, &calls[0]));
+    CHECK_OK(dividere_service_client_finish_call(client, calls[0], reply, LONG_MS));
 }
 
 static void a_service_is_found_by_its_name(void) {
@@ -56,6 +97,7 @@ static void a_service_is_found_by_its_name(void) {
     CHECK_IS(DIVIDERE_REMOTE, dividere_service_client_call(client, message, reply, 20000, 0));
     CHECK_OK(dividere_message_set(message, "test.Other", NULL, 0));
     CHECK_IS(DIVIDERE_UNSUPPORTED, dividere_service_client_call(client, message, reply, 20000, 0));
+    calls_are_started_and_finished(client, message, reply);
 
     CHECK_OK(dividere_service_stop(service, 20000));
     CHECK(ended == 1);

@@ -3,7 +3,10 @@
 
 #include "messages.pb.h"
 
+#include <poll.h>
+
 #include <atomic>
+#include <map>
 #include <stdexcept>
 
 using acme::v1::Alarm;
@@ -75,6 +78,41 @@ TEST(Service, IsFoundByItsNameAndAnswers) {
     EXPECT_EQ(another.message()->get<Answer>().number(), 2);
     service.stop(limit);
     EXPECT_EQ(service.try_stop(limit).status(), Status::Closed);
+}
+
+TEST(Service, CallsAreStartedAndFinishedWhenTheDescriptorSaysSo) {
+    Names names;
+    Service service("acme.next", names.client, local());
+    service.on<Question>(next_of);
+    service.start(limit);
+    ServiceClient client("acme.next", names.client);
+    client.wait_for_service(limit);
+    EXPECT_EQ(client.try_finish_next(dividere::no_wait).status(), Status::WouldBlock);
+    std::map<std::uint64_t, int> calls;
+    for (int number = 0; number < 100; ++number) {
+        calls[client.start_call(question(number), limit)] = number;
+    }
+    const std::uint64_t fails = client.start_call(question(-1), limit, ServiceClient::Repeat::yes);
+    EXPECT_EQ(client.try_finish_call<Answer>(fails, limit).status(), Status::Remote);
+    EXPECT_EQ(client.try_finish_call<Answer>(fails, limit).status(), Status::NotFound);
+    EXPECT_FALSE(client.abandon_call(fails));
+    while (!calls.empty()) {
+        pollfd item = {client.fd(), POLLIN, 0};
+        ASSERT_EQ(poll(&item, 1, 20000), 1);
+        const auto ended = client.try_finish_next(dividere::no_wait);
+        ASSERT_TRUE(ended.ok()) << ended.text();
+        const auto call = calls.find(ended->call);
+        ASSERT_NE(call, calls.end());
+        EXPECT_EQ(ended->outcome.value().get<Answer>().number(), call->second + 1);
+        calls.erase(call);
+    }
+    EXPECT_TRUE(client.abandon_call(client.start_call(question(1), limit)));
+    const std::uint64_t last = client.start_call(question(1), limit);
+    EXPECT_EQ(client.finish_call<Answer>(last, limit).number(), 2);
+    client.close();
+    EXPECT_EQ(client.try_start_call(question(1), limit).status(), Status::Closed);
+    EXPECT_EQ(client.try_finish_next(limit).status(), Status::Closed);
+    EXPECT_EQ(thrown([&] { client.fd(); }), Status::Closed);
 }
 
 TEST(Service, ANameThatNobodyHasIsToldAtOnce) {

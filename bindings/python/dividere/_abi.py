@@ -514,6 +514,11 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_service_client_new", c_int32, [c_char_p, c_uint64, c_void_p, POINTER(c_uint64)]),
     ("dividere_service_client_close", c_int32, [c_uint64]),
     ("dividere_service_client_call", c_int32, [c_uint64, c_void_p, c_void_p, c_int64, c_int32]),
+    ("dividere_service_client_start_call", c_int32, [c_uint64, c_void_p, c_int64, c_int32, POINTER(c_uint64)]),
+    ("dividere_service_client_finish_call", c_int32, [c_uint64, c_uint64, c_void_p, c_int64]),
+    ("dividere_service_client_finish_next", c_int32, [c_uint64, POINTER(c_uint64), c_void_p, c_int64]),
+    ("dividere_service_client_abandon_call", c_int32, [c_uint64, c_uint64]),
+    ("dividere_service_client_fd", c_int32, [c_uint64, POINTER(c_int32)]),
     ("dividere_service_client_wait", c_int32, [c_uint64, c_int64]),
     ("dividere_service_client_instances", c_int32, [c_uint64, POINTER(c_void_p)]),
 ]

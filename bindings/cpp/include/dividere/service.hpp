@@ -208,6 +208,83 @@ public:
         return try_call<Reply>(question, timeout, repeat).value();
     }
 
+    /// Begins what `call` does, waiting for nothing, and gives the number under which `finish_call` has the reply: for
+    /// event loops, which wait at `fd`. Any number of calls may be under way; a thread of the client's keeps their
+    /// time.
+    template <class Question, if_protobuf<Question> = 0>
+    Result<std::uint64_t> try_start_call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
+        detail::Scratch out;
+        Result<void> started = detail::serialise(question, out.get());
+        if (!started) {
+            return started;
+        }
+        std::uint64_t call = 0;
+        started = detail::outcome(dividere_service_client_start_call(client_, out.get(), timeout.ms(),
+                                                                     static_cast<std::int32_t>(repeat), &call));
+        if (!started) {
+            out.clear_at_end();
+            return started;
+        }
+        return call;
+    }
+    template <class Question, if_protobuf<Question> = 0>
+    std::uint64_t start_call(const Question &question, Timeout timeout, Repeat repeat = Repeat::no) const {
+        return try_start_call(question, timeout, repeat).value();
+    }
+
+    /// Takes what came of a call that was started. WouldBlock where it is not over within `timeout`: it is under way
+    /// still. Everything else is its end, as `call` tells it; NotFound also where it was finished or given up before.
+    template <class Reply, if_protobuf<Reply> = 0>
+    Result<Reply> try_finish_call(std::uint64_t call, Timeout timeout) const {
+        detail::Scratch in;
+        Result<void> finished =
+            detail::outcome(dividere_service_client_finish_call(client_, call, in.get(), timeout.ms()));
+        if (!finished) {
+            return finished;
+        }
+        return BorrowedMessage(in.get()).template try_get<Reply>();
+    }
+    template <class Reply, if_protobuf<Reply> = 0>
+    Reply finish_call(std::uint64_t call, Timeout timeout) const {
+        return try_finish_call<Reply>(call, timeout).value();
+    }
+
+    /// A call that is over: its number, and what came of it.
+    struct Ended {
+        std::uint64_t call;
+        Result<Message> outcome;
+    };
+
+    /// The same for whichever call ends first, or has ended. WouldBlock where none is over within `timeout`.
+    Result<Ended> try_finish_next(Timeout timeout) const {
+        Message reply;
+        std::uint64_t call = 0;
+        Result<void> finished =
+            detail::outcome(dividere_service_client_finish_next(client_, &call, reply.object(), timeout.ms()));
+        if (call == 0) {
+            return finished;
+        }
+        return Ended{call, finished ? Result<Message>(std::move(reply)) : Result<Message>(std::move(finished))};
+    }
+    Ended finish_next(Timeout timeout) const { return try_finish_next(timeout).value(); }
+
+    /// Gives up a call that was started. False where it was finished or given up before.
+    bool abandon_call(std::uint64_t call) const {
+        const dividere_status_t status = dividere_service_client_abandon_call(client_, call);
+        if (status == DIVIDERE_NOT_FOUND) {
+            return false;
+        }
+        detail::check(status);
+        return true;
+    }
+
+    /// A descriptor for poll and epoll, one for all calls that were started: readable while there are some to finish.
+    int fd() const {
+        std::int32_t descriptor = -1;
+        detail::check(dividere_service_client_fd(client_, &descriptor));
+        return descriptor;
+    }
+
     /// Waits until an instance is connected.
     Result<void> try_wait_for_service(Timeout timeout) const {
         return detail::outcome(dividere_service_client_wait(client_, timeout.ms()));
