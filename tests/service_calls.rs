@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::RawFd;
 use std::sync::{mpsc, Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use common::registry::{client_with_lease, fixed_port, registry};
 use common::{role, soon, typed, Process, LIMIT, LIMIT_MS};
 use dividere::{
-    Channel, Deadline, Message, Options, RegistryClient, RegistryServer, Service, ServiceClient, ServiceHandler,
-    ServiceSettings, Status,
+    Channel, Deadline, Dealer, Message, Options, RegistryClient, RegistryServer, Service, ServiceClient,
+    ServiceHandler, ServiceSettings, Status,
 };
 
 const NAME: &str = "acme.Echo";
@@ -194,6 +194,56 @@ fn thousands_of_calls_are_under_way_with_one_thread() {
     });
     let none = client.finish_next(&mut Message::new(), Deadline::Now).unwrap_err();
     assert_eq!(none.status(), Status::WouldBlock);
+}
+
+/// An instance that reads nothing until there is no room for more: what waits for room goes out in the end, in its turn.
+#[test]
+fn calls_wait_for_room_in_a_full_queue() {
+    const CALLS: u32 = 400;
+    let server = registry();
+    let registry = client(&server.last_endpoint().unwrap());
+    let mut narrow = Options::default();
+    narrow.set_receive_high_water_mark(1).unwrap();
+    narrow.set_send_high_water_mark(1).unwrap();
+    let instance = Dealer::new("@tcp://127.0.0.1:*", &narrow).unwrap();
+    let port = instance
+        .last_endpoint()
+        .unwrap()
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .parse()
+        .unwrap();
+    registry.register(NAME, port, b"", soon()).unwrap();
+    let client = ServiceClient::new(NAME, &registry, &narrow).unwrap();
+    client.wait_for_service(soon()).unwrap();
+    let large = |number: u32| number.to_be_bytes().repeat(32 * 1024);
+    let late = start(&client, &large(0), LIMIT_MS, false);
+    for number in 1..CALLS - 1 {
+        start(&client, &large(number), LIMIT_MS, false);
+    }
+    let given_up = start(&client, &large(CALLS), LIMIT_MS, false);
+    let short = start(&client, &large(CALLS), 50, false);
+    assert_eq!(next_status(&client, short), Status::Timeout);
+    client.abandon_call(given_up).unwrap();
+    let last = start(&client, &large(CALLS - 1), LIMIT_MS, false);
+    assert_eq!(
+        client
+            .finish_call(late, &mut Message::new(), Deadline::Now)
+            .unwrap_err()
+            .status(),
+        Status::WouldBlock
+    );
+    let mut message = Message::new();
+    let mut seen = HashSet::new();
+    for _ in 0..CALLS {
+        instance.recv_bytes(&mut message, soon()).unwrap();
+        let bytes = message.bytes();
+        let tail: [u8; 4] = bytes[bytes.len() - 4..].try_into().unwrap();
+        assert!(seen.insert(u32::from_be_bytes(tail)));
+    }
+    assert!(!seen.contains(&CALLS), "what nobody waits for any more was sent");
+    client.abandon_call(last).unwrap();
 }
 
 #[test]

@@ -152,7 +152,7 @@ impl Places {
                     if self
                         .known
                         .values()
-                        .all(|known| known.place.as_ref().is_some_and(|p| has_answered(p))) =>
+                        .all(|known| known.place.as_ref().is_some_and(&has_answered)) =>
                 {
                     Choice::Exhausted
                 }
