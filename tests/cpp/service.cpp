@@ -107,6 +107,9 @@ TEST(Service, CallsAreStartedAndFinishedWhenTheDescriptorSaysSo) {
         calls.erase(call);
     }
     EXPECT_TRUE(client.abandon_call(client.start_call(question(1), limit)));
+    const auto another = client.try_finish_call<Alarm>(client.start_call(question(1), limit), limit);
+    EXPECT_EQ(another.status(), Status::Type);
+    ASSERT_NE(another.message(), nullptr);
     const std::uint64_t last = client.start_call(question(1), limit);
     EXPECT_EQ(client.finish_call<Answer>(last, limit).number(), 2);
     client.close();

@@ -237,12 +237,13 @@ public:
     template <class Reply, if_protobuf<Reply> = 0>
     Result<Reply> try_finish_call(std::uint64_t call, Timeout timeout) const {
         detail::Scratch in;
-        Result<void> finished =
-            detail::outcome(dividere_service_client_finish_call(client_, call, in.get(), timeout.ms()));
+        const dividere_status_t status = dividere_service_client_finish_call(client_, call, in.get(), timeout.ms());
+        Reply reply;
+        Result<void> finished = Receives<Socket>::take(in, status, reply);
         if (!finished) {
             return finished;
         }
-        return BorrowedMessage(in.get()).template try_get<Reply>();
+        return Result<Reply>(std::move(reply));
     }
     template <class Reply, if_protobuf<Reply> = 0>
     Reply finish_call(std::uint64_t call, Timeout timeout) const {
