@@ -8,6 +8,7 @@ import "C"
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -132,13 +133,20 @@ func (r *Request) call(ctx context.Context, options []CallOption, fill, use func
 	}
 	defer s.giveBack()
 	defer runtime.KeepAlive(r.h)
+	// What an attempt leaves of its time is the next one's, to wait for a connection.
+	end := time.Now()
 	for attempt := 0; ; attempt++ {
 		if err := fill(s); err != nil {
 			return err
 		}
-		err := r.attemptCall(ctx, &how, s)
+		end = end.Add(how.each)
+		err := r.attemptCall(ctx, &how, end, s)
 		if err == nil {
 			return use(s)
+		}
+		// Its connection was lost, or a broker's worker with it: it may be repeated.
+		if errors.Is(err, ErrUnreachable) && attempt < how.retries {
+			continue
 		}
 		if err != errAttemptOver {
 			return err
@@ -152,11 +160,11 @@ func (r *Request) call(ctx context.Context, options []CallOption, fill, use func
 // errAttemptOver: the time of one attempt, not that of the context.
 var errAttemptOver error = &Error{Status: StatusTimeout, Text: "no reply in the time of one attempt"}
 
-// attemptCall sends what the slot holds and receives the reply into it.
-func (r *Request) attemptCall(whole context.Context, how *calling, s *slot) error {
+// attemptCall sends what the slot holds, until end, and receives the reply into it, in the time of one attempt.
+func (r *Request) attemptCall(whole context.Context, how *calling, end time.Time, s *slot) error {
 	ctx := whole
 	if how.each > 0 {
-		limited, cancel := context.WithTimeout(whole, how.each)
+		limited, cancel := context.WithDeadline(whole, end)
 		defer cancel()
 		ctx = limited
 	}
@@ -182,6 +190,11 @@ func (r *Request) attemptCall(whole context.Context, how *calling, s *slot) erro
 		}
 	}
 	if err == nil {
+		if how.each > 0 {
+			limited, cancel := context.WithTimeout(ctx, how.each)
+			defer cancel()
+			ctx = limited
+		}
 		err = r.finish(ctx, request, call, s)
 	}
 	if err != nil && ctx.Err() != nil && whole.Err() == nil {

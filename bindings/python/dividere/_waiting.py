@@ -65,6 +65,15 @@ class Remaining:
             return -1
         return max(0, math.ceil((self._end - time.monotonic()) * 1000))
 
+    def extend(self, ms: int) -> None:
+        """Ends that much later."""
+        if self._end is not None:
+            self._end += ms / 1000
+
+    def at_most(self, ms: int) -> Remaining:
+        """What is left, and no more than this from now on."""
+        return self if ms < 0 or self.ms() <= ms else Remaining(ms)
+
 
 def interruptible(call: Callable[[int], int], ms: int) -> int:
     """The status of `call(ms)`, which ends with CANCELLED at a signal and is made again then."""

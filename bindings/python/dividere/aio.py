@@ -283,23 +283,27 @@ class Request(_Role):
         next endpoint, up to `retries` times. Cancelled, it gives the call up."""
         name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
         ms = milliseconds(timeout)
+        # What an attempt leaves of its time is the next one's, to wait for a connection.
+        whole = Remaining(ms)
         for attempt in range(retries + 1):
             try:
-                return await self._ask(name, payload, ms, int(retries > 0))
+                return await self._ask(name, payload, ms, int(retries > 0), whole)
             except TimedOut:
-                continue
+                pass
             except Unreachable:
-                # The answer of a broker whose worker died with the request.
+                # Its connection was lost, or so answers a broker whose worker died with the request.
                 if attempt == retries:
                     raise
+            whole.extend(ms)
         raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
 
-    async def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> Message:
-        remaining = Remaining(ms)
+    async def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int, whole: Remaining) -> Message:
         inner = self._inner
+        left = whole.ms()
         call = await _until(
-            partial(self._start, name, payload, ms, may_repeat), None if ms < 0 else ms / 1000
+            partial(self._start, name, payload, ms, may_repeat), None if left < 0 else left / 1000
         )
+        remaining = whole.at_most(ms)
         over = False
         try:
             while True:

@@ -296,11 +296,14 @@ class Request(Connector, Sender, Receiver):
     def _call(self, slot: _slots.Slot, again: Any, timeout: float | None, retries: int) -> None:
         """Sends the message in a slot, and receives the reply into it. `again` prepares it once more."""
         ms = milliseconds(timeout)
+        # What an attempt leaves of its time is the next one's, to wait for a connection.
+        whole = Remaining(ms)
         for attempt in range(retries + 1):
             if attempt:
                 check(again())
-            status = self._ask(slot, ms, int(retries > 0))
-            # Unreachable is the answer of a broker whose worker died with the request.
+                whole.extend(ms)
+            status = self._ask(slot, ms, int(retries > 0), whole)
+            # Unreachable: its connection was lost, or so answers a broker whose worker died with the request.
             if status not in (TIMEOUT, WOULD_BLOCK, Status.UNREACHABLE):
                 break
         if status in (TIMEOUT, WOULD_BLOCK):
@@ -308,20 +311,19 @@ class Request(Connector, Sender, Receiver):
         if status:
             raise error_of(status)
 
-    def _ask(self, slot: _slots.Slot, ms: int, may_repeat: int) -> int:
+    def _ask(self, slot: _slots.Slot, ms: int, may_repeat: int, whole: Remaining) -> int:
         message: Any = slot.messages[0]
         call = c_uint64()
-        remaining = Remaining(ms)
         status: int = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
         while status == WOULD_BLOCK:
-            if not self._wait_for_room(remaining.ms()):
+            if not self._wait_for_room(whole.ms()):
                 return TIMEOUT
             status = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
         if status:
             return status
         over = False
         try:
-            status = self._finish(call.value, message, remaining)
+            status = self._finish(call.value, message, whole.at_most(ms))
             over = status not in (TIMEOUT, WOULD_BLOCK, CANCELLED)
         finally:
             if not over:
