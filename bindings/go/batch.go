@@ -11,7 +11,6 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
-	"time"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -175,7 +174,7 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 			result = C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
 			return result.status != C.DIVIDERE_WOULD_BLOCK
 		}
-		err := h.await(ctx, &h.ready, time.Time{}, func() bool { return soon(0) }, soon)
+		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return soon(0) }, soon: soon})
 		if err != nil {
 			return nil, err
 		}

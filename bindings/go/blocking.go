@@ -11,12 +11,8 @@ import (
 	"time"
 )
 
-// So many threads wait in the library at once for all goroutines; more calls wait for their turn. Those that can be made
-// only once, to services, may last, and take no thread of the others.
-var (
-	blockedOnce  = make(chan struct{}, 16)
-	blockedTurns = make(chan struct{}, 8)
-)
+// So many threads wait in the library at once for all goroutines; more calls wait for their turn.
+var blocked = make(chan struct{}, 8)
 
 // How long a call that may be made again waits at most in the library, which is how long one that was given up holds its
 // thread.
@@ -33,10 +29,6 @@ func blocking[T any](ctx context.Context, once bool, call func(ms C.int64_t) (T,
 	var none T
 	if ctx.Err() != nil {
 		return none, contextError(ctx)
-	}
-	blocked := blockedTurns
-	if once {
-		blocked = blockedOnce
 	}
 	select {
 	case blocked <- struct{}{}:

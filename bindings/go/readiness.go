@@ -47,12 +47,25 @@ var sleeping atomic.Int64
 // errEnd: the time of a wait is over, not that of its context.
 var errEnd error = &Error{Status: StatusTimeout, Text: "the time given is over"}
 
+// wait is what a goroutine waits for.
+type wait struct {
+	at *place
+	// Until when; zero for as long as the context allows.
+	end time.Time
+	// Tells whether it is over.
+	attempt func() bool
+	// The same, waiting in C for so many milliseconds; nil where that cannot be done.
+	soon func(ms C.int64_t) bool
+	// Closed where the attempt of another one ends it; nil where none does.
+	over <-chan struct{}
+}
+
 // await makes attempts until one says that it is over. One comes after the descriptor is watched, so that nothing is
-// missed. nil where the attempt was over, else why it was given up: because of the context, or with errEnd at the end, if
-// that is not zero; and then no attempt took anything. Before it sleeps it makes the attempt soon, if there is one, which
-// waits for a moment.
-func (h *handle) await(ctx context.Context, p *place, end time.Time, attempt func() bool, soon func(ms C.int64_t) bool) error {
-	if soon != nil && p.overInAMoment(end, soon) {
+// missed. nil where it is over, else why it was given up: because of the context, or with errEnd at the end; and then no
+// attempt took anything. Before it sleeps it waits in C for a moment.
+func (h *handle) await(ctx context.Context, w wait) error {
+	p, end, attempt := w.at, w.end, w.attempt
+	if w.soon != nil && p.overInAMoment(end, w.soon) {
 		return nil
 	}
 	inside <- struct{}{}
@@ -70,7 +83,7 @@ func (h *handle) await(ctx context.Context, p *place, end time.Time, attempt fun
 		atEnd = timer.C
 	}
 	for {
-		var news <-chan struct{}
+		news := w.over
 		if p.looks != nil {
 			news = p.looks.next()
 			if attempt() {
@@ -89,6 +102,9 @@ func (h *handle) await(ctx context.Context, p *place, end time.Time, attempt fun
 				return err
 			}
 		case <-news:
+			if w.over != nil {
+				return nil
+			}
 		case <-h.ended:
 			// It says CLOSED, in words.
 			if attempt() {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"iter"
 	"runtime"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 )
@@ -64,10 +63,10 @@ func (h *handle) awaitRecv(ctx context.Context, s *slot, form C.int) (C.go_resul
 		// A request gives up what it waited for in vain.
 		soon = nil
 	}
-	err := h.await(ctx, &h.ready, time.Time{}, func() bool {
+	err := h.await(ctx, wait{at: &h.ready, attempt: func() bool {
 		result = C.go_recv(h.socket(), s.c, form)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
-	}, soon)
+	}, soon: soon})
 	return result, err
 }
 
@@ -192,7 +191,7 @@ func (r receiving) Wait(ctx context.Context) error {
 	if look() {
 		return err
 	}
-	if given := r.from.await(ctx, &r.from.ready, time.Time{}, look, nil); given != nil {
+	if given := r.from.await(ctx, wait{at: &r.from.ready, attempt: look}); given != nil {
 		return given
 	}
 	return err

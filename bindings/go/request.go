@@ -185,7 +185,7 @@ func (r *Request) attemptCall(whole context.Context, how *calling, end time.Time
 		if !r.h.full.block && r.up() {
 			return err
 		}
-		if given := r.h.await(ctx, &r.h.room, time.Time{}, start, nil); given != nil {
+		if given := r.h.await(ctx, wait{at: &r.h.room, attempt: start}); given != nil {
 			err = given
 		}
 	}
@@ -216,7 +216,7 @@ func (r *Request) finish(ctx context.Context, request C.dividere_request_t, call
 		result = C.go_finish_call(request, call, s.c, ms)
 		return result.status != C.DIVIDERE_WOULD_BLOCK
 	}
-	err := r.h.await(ctx, &r.h.ready, time.Time{}, func() bool { return soon(0) }, soon)
+	err := r.h.await(ctx, wait{at: &r.h.ready, attempt: func() bool { return soon(0) }, soon: soon})
 	if err != nil {
 		// Over already where it fails.
 		C.dividere_request_abandon_call(request, call)

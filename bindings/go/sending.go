@@ -113,7 +113,7 @@ func (h *handle) attempt(ctx context.Context, send func(ms C.int64_t) C.go_resul
 		inAMoment = nil
 	}
 	try := func() bool { return within(0) }
-	given := h.await(ctx, &h.room, end, try, inAMoment)
+	given := h.await(ctx, wait{at: &h.room, end: end, attempt: try, soon: inAMoment})
 	if given == errEnd && !try() {
 		return errorf(StatusTimeout, "the send queue stayed full, or nobody was connected, for the whole send timeout")
 	}

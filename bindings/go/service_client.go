@@ -16,7 +16,8 @@ import (
 // instance; calls take turns at those that are connected. Where the registry is of dividere 2.2.0, which tells of no
 // changes, it is asked whenever no instance is connected.
 type ServiceClient struct {
-	h *handle
+	h     *handle
+	calls *startedCalls
 }
 
 // NewServiceClient makes a client of the service name, which is found through registry; several clients and services may
@@ -33,7 +34,7 @@ func NewServiceClient(name string, registry *RegistryClient, options ...Option) 
 		return nil, err
 	}
 	h.needs = registry.h
-	return &ServiceClient{h}, nil
+	return &ServiceClient{h, callsOf(h)}, nil
 }
 
 // Close ends it: calls under way return ErrClosed. Closing again does nothing.
@@ -60,6 +61,9 @@ func (c *ServiceClient) Call(ctx context.Context, request proto.Message, options
 }
 
 func (c *ServiceClient) call(ctx context.Context, options []CallOption, fill, use func(*slot) error) error {
+	if ctx.Err() != nil {
+		return contextError(ctx)
+	}
 	how := calling{}
 	for _, option := range options {
 		option(&how)
@@ -67,33 +71,20 @@ func (c *ServiceClient) call(ctx context.Context, options []CallOption, fill, us
 	if how.retries != 0 || how.each != 0 {
 		return errorf(StatusInvalidArgument, "a service client takes MayRepeat, and no WithRetries")
 	}
-	out, err := takeSlot()
+	if c.calls == nil {
+		return errorf(StatusClosed, "the handle is closed")
+	}
+	s, err := takeSlot()
 	if err != nil {
 		return err
 	}
-	// By this goroutine: afterwards the message is its caller's again.
-	if err := fill(out); err != nil {
-		out.giveBack()
+	defer s.giveBack()
+	if err := fill(s); err != nil {
 		return err
 	}
-	reply, err := blocking(ctx, true, func(ms C.int64_t) (*slot, error) {
-		defer runtime.KeepAlive(c.h)
-		defer out.giveBack()
-		defer out.clear()
-		in, err := takeSlot()
-		if err != nil {
-			return nil, err
-		}
-		native := C.dividere_service_client_t(c.h.socket())
-		if err := taken(C.go_service_call(native, out.c, in.c, ms, how.may())); err != nil {
-			in.giveBack()
-			return nil, err
-		}
-		return in, nil
-	}, (*slot).giveBack)
-	if err != nil {
+	if err := c.calls.make(ctx, s, how.may()); err != nil {
+		s.clear()
 		return err
 	}
-	defer reply.giveBack()
-	return use(reply)
+	return use(s)
 }

@@ -166,8 +166,6 @@ func TestACallEndsWithItsContext(t *testing.T) {
 	must(t, s.Close())
 }
 
-// In a process of their own: the runtime keeps the threads that it once needed.
-// callingPart makes many calls at once.
 func TestStoppingWaitsForWhatIsUnderWay(t *testing.T) {
 	client, _ := registry(t)
 	s := service(t, client)

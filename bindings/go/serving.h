@@ -40,10 +40,17 @@ static inline dividere_status_t go_worker_serve(dividere_worker_t worker, uintpt
     return dividere_worker_serve(worker, go_serve_worker, (void *)context, go_forget);
 }
 
-static inline go_result go_service_call(dividere_service_client_t client, go_slot *request, go_slot *reply,
-                                        int64_t timeout_ms, int32_t may_repeat) {
-    return go_look(dividere_service_client_call(client, request->message, reply->message, timeout_ms, may_repeat),
-                   reply);
+static inline go_result go_service_start(dividere_service_client_t client, go_slot *request, int64_t timeout_ms,
+                                         int32_t may_repeat, uint64_t *call) {
+    return go_done(dividere_service_client_start_call(client, request->message, timeout_ms, may_repeat, call));
+}
+
+static inline go_result go_service_finish(dividere_service_client_t client, uint64_t call, go_slot *reply, int64_t ms) {
+    return go_look(dividere_service_client_finish_call(client, call, reply->message, ms), reply);
+}
+
+static inline go_result go_service_next(dividere_service_client_t client, uint64_t *call, go_slot *reply) {
+    return go_look(dividere_service_client_finish_next(client, call, reply->message, 0), reply);
 }
 
 #endif

@@ -9,7 +9,6 @@ import (
 	"context"
 	"iter"
 	"runtime"
-	"time"
 )
 
 // A WatchKind says what happened to an instance.
@@ -108,7 +107,7 @@ func (w *Watch) Recv(ctx context.Context) (WatchEvent, error) {
 		return !isWouldBlock(err)
 	}
 	if !attempt() {
-		if given := w.h.await(ctx, &w.h.ready, time.Time{}, attempt, nil); given != nil {
+		if given := w.h.await(ctx, wait{at: &w.h.ready, attempt: attempt}); given != nil {
 			return WatchEvent{}, given
 		}
 	}
