@@ -118,7 +118,9 @@ func (run stress) receives(ctx context.Context, number int, from dividere.Receiv
 func (run stress) run(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(run.processors))
 	options := dividere.WithOptions(dividere.WithFullQueue(dividere.FullQueueBlock), dividere.WithSendTimeout(-1),
-		dividere.WithSendHighWaterMark(run.sendMark), dividere.WithReceiveHighWaterMark(run.recvMark))
+		dividere.WithSendHighWaterMark(run.sendMark), dividere.WithReceiveHighWaterMark(run.recvMark),
+		// They would wake who was forgotten.
+		dividere.WithHeartbeatInterval(0))
 	type counted interface {
 		Statistics() (dividere.Statistics, error)
 		Close() error
