@@ -660,6 +660,10 @@ typedef struct dividere_view_t {
      * The number that its sender gave it; 0 where it gave none.
      */
     uint64_t sequence;
+    /**
+     * For fields to come; 0.
+     */
+    uint64_t reserved[2];
 } dividere_view_t;
 
 /**
@@ -675,7 +679,7 @@ typedef struct dividere_socket_t {
 
 /**
  * What was copied, and where to: of one message its type name, and right behind it its payload; of several messages
- * in a row that have the same type, the name once, and behind it their payloads (see `framed`).
+ * in a row that have the same type, the name once, and behind it their payloads (see `framed`). It stays as it is.
  */
 typedef struct dividere_copied_t {
     /**
@@ -868,6 +872,10 @@ typedef struct dividere_event_t {
      * What the number means and what to do; may be empty.
      */
     char text[512];
+    /**
+     * For fields to come; 0.
+     */
+    uint64_t reserved[4];
 } dividere_event_t;
 
 /**
@@ -1142,6 +1150,10 @@ typedef struct dividere_instance_t {
      * Number of the change that made it what it is, counted by its registry.
      */
     uint64_t revision;
+    /**
+     * For fields to come; 0.
+     */
+    uint64_t reserved[4];
 } dividere_instance_t;
 
 /**
@@ -1365,7 +1377,7 @@ dividere_status_t dividere_envelope_encode(const char *type_name,
 
 /**
  * Reads bytes as an envelope, without a copy: the view is valid as long as they are. DECODE where they
- * are none.
+ * are none: then the view is that of an empty message.
  */
 dividere_status_t dividere_envelope_decode(const void *data,
                                            size_t len,
@@ -2342,7 +2354,8 @@ dividere_status_t dividere_registry_client_close(struct dividere_registry_client
  * Several services may have the same name. Where this process dies or stands still, the service is gone when its
  * lease is over (DIVIDERE_OPTION_REGISTRY_LEASE_MS). `registration` is the instance's number, for unregistering.
  *
- * LIMIT where the registry has no room for it or grants no such lease. TIMEOUT where no registry answered within
+ * A name is 1 to 255 bytes of UTF-8 without control characters, the port 1 to 65535: else INVALID_ARGUMENT. LIMIT
+ * where the registry has no room for it or grants no such lease. TIMEOUT where no registry answered within
  * `timeout_ms` milliseconds: it is not registered, and where a registry took it in nevertheless, not renewed.
  */
 dividere_status_t dividere_registry_client_register(struct dividere_registry_client_t client,
@@ -2455,7 +2468,8 @@ dividere_status_t dividere_watch_close(struct dividere_watch_t watch);
  * share, from dividere_service_start on; bound to one address with that address, unless that client has the option
  * registry_advertise; and with `metadata_len` bytes of what it wants to tell of itself. So many handlers
  * run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says. NULL
- * options are the defaults. ADDRESS_IN_USE where no port is free.
+ * options are the defaults. ADDRESS_IN_USE where no port is free; INVALID_ARGUMENT where the name is none (1 to 255 bytes
+ * of UTF-8 without control characters) or `workers` is out of its range.
  */
 dividere_status_t dividere_service_new(const char *name,
                                        struct dividere_registry_client_t registry,

@@ -13,7 +13,7 @@ use crate::messaging::channel::recv_many;
 use crate::messaging::message::{Message, MessageKind};
 
 /// What was copied, and where to: of one message its type name, and right behind it its payload; of several messages
-/// in a row that have the same type, the name once, and behind it their payloads (see `framed`).
+/// in a row that have the same type, the name once, and behind it their payloads (see `framed`). It stays as it is.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dividere_copied_t {

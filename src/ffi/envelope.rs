@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::bytes::{bytes, object_mut, place, text};
+use super::bytes::{bytes, object_mut, place, place_or_none, text};
 use super::guard::guard;
 use super::message::{dividere_message, dividere_view_t};
 use super::status::dividere_status_t;
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn dividere_envelope_encode(
 }
 
 /// Reads bytes as an envelope, without a copy: the view is valid as long as they are. DECODE where they
-/// are none.
+/// are none: then the view is that of an empty message.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_envelope_decode(
     data: *const c_void,
@@ -64,7 +64,7 @@ pub unsafe extern "C" fn dividere_envelope_decode(
     view: *mut dividere_view_t,
 ) -> dividere_status_t {
     guard(|| {
-        let mut place = place(view, "view")?;
+        let mut place = place_or_none(view, nothing(), "view")?;
         let data = bytes(data, len, "data")?;
         let found = decode(data).map_err(|error| Error::new(Status::Decode, error.to_string()))?;
         place.set(dividere_view_t {
@@ -78,9 +78,28 @@ pub unsafe extern "C" fn dividere_envelope_decode(
             bytes_len: data.len(),
             route_count: 0,
             sequence: found.sequence.unwrap_or(0),
+            reserved: [0; 2],
         });
         Ok(())
     })
+}
+
+/// What is seen in an empty message.
+fn nothing() -> dividere_view_t {
+    let empty = b"".as_ptr();
+    dividere_view_t {
+        kind: dividere_message::Empty as i32,
+        can_reply: 0,
+        type_name: empty.cast(),
+        type_name_len: 0,
+        payload: empty.cast(),
+        payload_len: 0,
+        bytes: empty.cast(),
+        bytes_len: 0,
+        route_count: 0,
+        sequence: 0,
+        reserved: [0; 2],
+    }
 }
 
 fn header(type_name: &str, payload_len: usize) -> Result<Header<'_>> {

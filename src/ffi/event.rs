@@ -45,6 +45,8 @@ pub struct dividere_event_t {
     pub peer: [c_char; 512],
     /// What the number means and what to do; may be empty.
     pub text: [c_char; 512],
+    /// For fields to come; 0.
+    pub reserved: [u64; 4],
 }
 
 /// Takes an event, which is valid for the call, when it happens. Runs on dividere's service thread: what
@@ -58,6 +60,7 @@ pub(super) fn event_for_c(event: &Event) -> dividere_event_t {
         endpoint: [0; 512],
         peer: [0; 512],
         text: [0; 512],
+        reserved: [0; 4],
     };
     copy_text(&event.endpoint, &mut shown.endpoint);
     copy_text(&event.peer, &mut shown.peer);

@@ -37,6 +37,8 @@ pub struct dividere_instance_t {
     pub id: u64,
     /// Number of the change that made it what it is, counted by its registry.
     pub revision: u64,
+    /// For fields to come; 0.
+    pub reserved: [u64; 4],
 }
 
 struct Shown {
@@ -75,6 +77,7 @@ impl Shown {
             metadata_len: self.instance.metadata.len(),
             id: self.instance.id,
             revision: self.instance.revision,
+            reserved: [0; 4],
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct dividere_view_t {
     pub route_count: usize,
     /// The number that its sender gave it; 0 where it gave none.
     pub sequence: u64,
+    /// For fields to come; 0.
+    pub reserved: [u64; 2],
 }
 
 /// A message of ours, lent to the host for the time of a callback.
@@ -227,6 +229,7 @@ pub unsafe extern "C" fn dividere_message_view(
             bytes_len: bytes.len(),
             route_count: message.route().len(),
             sequence: message.sequence().unwrap_or(0),
+            reserved: [0; 2],
         });
         Ok(())
     })

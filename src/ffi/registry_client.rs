@@ -54,7 +54,8 @@ pub extern "C" fn dividere_registry_client_close(client: dividere_registry_clien
 /// Several services may have the same name. Where this process dies or stands still, the service is gone when its
 /// lease is over (DIVIDERE_OPTION_REGISTRY_LEASE_MS). `registration` is the instance's number, for unregistering.
 ///
-/// LIMIT where the registry has no room for it or grants no such lease. TIMEOUT where no registry answered within
+/// A name is 1 to 255 bytes of UTF-8 without control characters, the port 1 to 65535: else INVALID_ARGUMENT. LIMIT
+/// where the registry has no room for it or grants no such lease. TIMEOUT where no registry answered within
 /// `timeout_ms` milliseconds: it is not registered, and where a registry took it in nevertheless, not renewed.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_registry_client_register(

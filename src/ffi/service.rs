@@ -44,7 +44,8 @@ pub type dividere_service_handler_t = Option<
 /// share, from dividere_service_start on; bound to one address with that address, unless that client has the option
 /// registry_advertise; and with `metadata_len` bytes of what it wants to tell of itself. So many handlers
 /// run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says. NULL
-/// options are the defaults. ADDRESS_IN_USE where no port is free.
+/// options are the defaults. ADDRESS_IN_USE where no port is free; INVALID_ARGUMENT where the name is none (1 to 255 bytes
+/// of UTF-8 without control characters) or `workers` is out of its range.
 #[no_mangle]
 pub unsafe extern "C" fn dividere_service_new(
     name: *const c_char,

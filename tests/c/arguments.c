@@ -170,7 +170,10 @@ static void of_envelopes(void) {
     IS_INVALID(dividere_envelope_encode("acme.A", "a", SIZE_MAX, buffer, sizeof buffer, &len));
     IS_NULL(dividere_envelope_decode(NULL, 1, &view));
     IS_NULL(dividere_envelope_decode("a", 1, NULL));
+    memset(&view, 0x55, sizeof view);
     CHECK_IS(DIVIDERE_DECODE, dividere_envelope_decode(NULL, 0, &view));
+    CHECK(view.kind == DIVIDERE_MESSAGE_EMPTY && view.type_name_len == 0 && view.bytes_len == 0);
+    CHECK(view.payload_len == 0 && view.payload != NULL && view.sequence == 0);
     IS_INVALID(dividere_envelope_decode("a", SIZE_MAX, &view));
     CHECK(len == 77);
 }

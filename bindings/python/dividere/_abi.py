@@ -197,6 +197,7 @@ class View(Structure):
         ("bytes_len", c_size_t),
         ("route_count", c_size_t),
         ("sequence", c_uint64),
+        ("reserved", c_uint64 * 2),
     ]
 
 
@@ -272,6 +273,7 @@ class Event(Structure):
         ("endpoint", c_char * 512),
         ("peer", c_char * 512),
         ("text", c_char * 512),
+        ("reserved", c_uint64 * 4),
     ]
 
 
@@ -333,6 +335,7 @@ class Instance(Structure):
         ("metadata_len", c_size_t),
         ("id", c_uint64),
         ("revision", c_uint64),
+        ("reserved", c_uint64 * 4),
     ]
 
 

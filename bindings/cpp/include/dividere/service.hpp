@@ -129,7 +129,7 @@ public:
     Result<void> try_stop(Timeout timeout) const {
         return detail::outcome(dividere_service_stop(service_, timeout.ms()));
     }
-    void stop(Timeout timeout) const { try_stop(timeout).value(); }
+    void stop(Timeout timeout = std::chrono::seconds(10)) const { try_stop(timeout).value(); }
 
     /// As `stop`, at once; handlers under way are waited for.
     void close() const noexcept { static_cast<void>(dividere_service_close(service_)); }
