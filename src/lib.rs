@@ -33,7 +33,7 @@ pub use registry::client::{RegistrationId, RegistryClient};
 pub use registry::instance::Instance;
 pub use registry::server::RegistryServer;
 pub use registry::watch::{Selection, Watch, WatchEvent, WatchEventKind};
-pub use service::{Service, ServiceClient, ServiceHandler, ServiceSettings};
+pub use service::{service_name, Service, ServiceClient, ServiceHandler, ServiceSettings};
 
 #[cfg(test)]
 mod random_for_tests;

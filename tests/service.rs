@@ -50,6 +50,17 @@ fn tells(text: &'static str) -> ServiceHandler {
     })
 }
 
+/// Keeps its requests for the test to answer.
+fn keeps() -> (ServiceHandler, mpsc::Receiver<Message>) {
+    let (keep, kept) = mpsc::channel();
+    let keep = Mutex::new(keep);
+    let handler: ServiceHandler = Arc::new(move |request, _reply| {
+        keep.lock().unwrap().send(request.try_clone()?).unwrap();
+        Ok(())
+    });
+    (handler, kept)
+}
+
 fn caller(registry: &Arc<RegistryClient>) -> ServiceClient {
     ServiceClient::new(NAME, registry, &Options::default()).unwrap()
 }
@@ -76,6 +87,22 @@ fn wait_for(client: &ServiceClient, instances: usize) {
         // A service client tells of calls, and not of its instances.
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Named after a type where nobody says another name: 2.2.0 takes the class and its module.
+struct Echo;
+
+#[test]
+fn a_service_named_after_a_type_is_found_by_that() {
+    let server = registry();
+    let registry = client(&server.last_endpoint().unwrap());
+    let service = Service::of::<Echo>(&registry, &Options::default(), &local()).unwrap();
+    assert_eq!(service.name(), "service.Echo");
+    service.set_handler(Some(ASK), Some(echo())).unwrap();
+    service.start(soon()).unwrap();
+    assert_eq!(registry.lookup("service.Echo", soon()).unwrap().port, service.port());
+    let client = ServiceClient::of::<Echo>(&registry, &Options::default()).unwrap();
+    assert_eq!(call(&client, b"hello").unwrap(), b"hello");
 }
 
 #[test]
@@ -329,16 +356,8 @@ fn a_request_may_be_kept_and_answered_later_and_stopping_waits_for_it() {
 fn what_takes_longer_than_stopping_waits_is_answered_with_an_error() {
     let server = registry();
     let registry = client(&server.last_endpoint().unwrap());
-    let (keep, kept) = mpsc::channel();
-    let keep = Mutex::new(keep);
-    let service = serve(
-        &registry,
-        &local(),
-        Arc::new(move |request, _reply| {
-            keep.lock().unwrap().send(request.try_clone()?).unwrap();
-            Ok(())
-        }),
-    );
+    let (handler, kept) = keeps();
+    let service = serve(&registry, &local(), handler);
     let client = caller(&registry);
     std::thread::scope(|scope| {
         let answer = scope.spawn(|| call(&client, b"kept"));
@@ -354,16 +373,8 @@ fn what_takes_longer_than_stopping_waits_is_answered_with_an_error() {
 fn closing_ends_a_stop_that_still_waits() {
     let server = registry();
     let registry = client(&server.last_endpoint().unwrap());
-    let (keep, kept) = mpsc::channel();
-    let keep = Mutex::new(keep);
-    let service = serve(
-        &registry,
-        &local(),
-        Arc::new(move |request, _reply| {
-            keep.lock().unwrap().send(request.try_clone()?).unwrap();
-            Ok(())
-        }),
-    );
+    let (handler, kept) = keeps();
+    let service = serve(&registry, &local(), handler);
     let client = caller(&registry);
     std::thread::scope(|scope| {
         let answer = scope.spawn(|| call(&client, b"kept"));

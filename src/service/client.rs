@@ -21,6 +21,7 @@ use crate::messaging::message::Message;
 use crate::messaging::terms::Terms;
 use crate::registry::client::RegistryClient;
 use crate::registry::instance::{check_name, Instance};
+use crate::service::name::service_name;
 use crate::service::places::{Dialer, Place, Places};
 use attempt::{Outcome, Trail};
 use calls::{no_such_call, Calls};
@@ -126,6 +127,11 @@ impl ServiceClient {
             calls: OnceLock::new(),
             calls_thread: Mutex::new(None),
         })
+    }
+
+    /// Of the service that is named after the type `T` (`service_name`).
+    pub fn of<T: ?Sized>(registry: &Arc<RegistryClient>, options: &Options) -> Result<ServiceClient> {
+        ServiceClient::new(&service_name::<T>(), registry, options)
     }
 
     /// Asks an instance, and waits for the reply, at most `timeout_ms` milliseconds in all. Where that instance is too

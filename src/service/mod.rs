@@ -2,10 +2,12 @@
 
 mod client;
 mod desk;
+mod name;
 mod places;
 mod serving;
 
 pub use client::ServiceClient;
+pub use name::service_name;
 pub use serving::{Service, ServiceHandler, ServiceSettings};
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::messaging::response::Response;
 use crate::registry::client::{RegistrationId, RegistryClient};
 use crate::registry::instance::check_name;
 use crate::service::desk::{refuse, Desk};
+use crate::service::name::service_name;
 use pool::{Phase, Pool, HANDLER_OF};
 
 /// Serves one request: what it puts into the second message is the reply; or it answers by `Message::reply`, at once or
@@ -143,6 +144,15 @@ impl Service {
             }),
             threads: Mutex::default(),
         })
+    }
+
+    /// As `new`, under the name of the type `T` (`service_name`): found by `ServiceClient::of` the same.
+    pub fn of<T: ?Sized>(
+        registry: &Arc<RegistryClient>,
+        options: &Options,
+        settings: &ServiceSettings,
+    ) -> Result<Service> {
+        Service::new(&service_name::<T>(), registry, options, settings)
     }
 
     /// Calls `handler` for requests of this type; with no type for all that no other one is for. One set before is

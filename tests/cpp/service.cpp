@@ -27,6 +27,25 @@ using support::await;
 using support::limit;
 using support::thrown;
 
+namespace acme {
+
+class Clock : public Service {
+public:
+    explicit Clock(const RegistryClient &registry) : Service(dividere::service_name<Clock>(), registry, at()) {}
+
+private:
+    static ServiceSettings at() {
+        ServiceSettings settings;
+        settings.endpoint = any_port;
+        return settings;
+    }
+};
+
+template <class T>
+struct Generic {};
+
+} // namespace acme
+
 namespace {
 
 struct Names {
@@ -116,6 +135,25 @@ TEST(Service, CallsAreStartedAndFinishedWhenTheDescriptorSaysSo) {
     EXPECT_EQ(client.try_start_call(question(1), limit).status(), Status::Closed);
     EXPECT_EQ(client.try_finish_next(limit).status(), Status::Closed);
     EXPECT_EQ(thrown([&] { client.fd(); }), Status::Closed);
+}
+
+struct Unnamed {};
+
+// Named after the class that derives from it, as in 2.2.0.
+TEST(Service, IsNamedAfterATypeWhereNobodySaysAnotherName) {
+    EXPECT_EQ(dividere::service_name<acme::Clock>(), "acme.Clock");
+    EXPECT_EQ(dividere::service_name<acme::Generic<std::string>>(), "acme.Generic");
+    EXPECT_EQ(dividere::service_name<Unnamed>(), "Unnamed");
+    Names names;
+    acme::Clock clock(names.client);
+    clock.on<Question>(next_of);
+    clock.start(limit);
+    EXPECT_EQ(names.client.lookup("acme.Clock", limit).port, clock.port());
+    const auto client = ServiceClient::of<acme::Clock>(names.client);
+    EXPECT_EQ(client.call<Answer>(question(1), limit).number(), 2);
+    const auto other = Service::of<acme::Generic<int>>(names.client, local());
+    other.start(limit);
+    EXPECT_EQ(names.client.lookup("acme.Generic", limit).port, other.port());
 }
 
 TEST(Service, ANameThatNobodyHasIsToldAtOnce) {

@@ -18,6 +18,46 @@
 
 namespace dividere {
 
+namespace detail {
+
+/// What the compiler calls T, with what is around it.
+template <class T>
+std::string_view pretty() noexcept {
+    return __PRETTY_FUNCTION__;
+}
+
+} // namespace detail
+
+/// The name of T for a service: with its namespaces, and dots between them, so that acme::Clock is "acme.Clock"; as
+/// dividere 2.2.0 names a service by its class and the module of that. Without template arguments, and without
+/// namespaces that have no name.
+template <class T>
+std::string service_name() {
+    // GCC writes "... [with T = acme::Clock; ...]", Clang "... [T = acme::Clock]".
+    std::string_view name = detail::pretty<T>();
+    name.remove_prefix(name.find("T = ") + 4);
+    std::string dotted;
+    while (!name.empty()) {
+        bool skipped = false;
+        for (const std::string_view nameless : {"{anonymous}::", "(anonymous namespace)::", "<unnamed>::"}) {
+            if (name.substr(0, nameless.size()) == nameless) {
+                name.remove_prefix(nameless.size());
+                skipped = true;
+            }
+        }
+        if (skipped) {
+            continue;
+        }
+        if (name.front() == ';' || name.front() == ']' || name.front() == '<') {
+            break;
+        }
+        const bool ends = name.substr(0, 2) == "::";
+        dotted += ends ? '.' : name.front();
+        name.remove_prefix(ends ? 2 : 1);
+    }
+    return dotted;
+}
+
 /// How a service serves.
 struct ServiceSettings {
     /// Where it is bound, on TCP: "tcp://127.0.0.1:*". Empty for the first free port from 5101 to 6000, on all
@@ -53,6 +93,14 @@ public:
                                         &service);
         });
         return made ? Result<Service>(Service(service)) : Result<Service>(std::move(made));
+    }
+
+    /// The same under the name of the type T (`service_name`): found by `ServiceClient::of<T>`. A class of yours that
+    /// derives from Service, or has one, is named by this as in 2.2.0.
+    template <class T>
+    static Service of(const RegistryClient &registry, const ServiceSettings &settings = {},
+                      const Options &options = {}) {
+        return Service(service_name<T>(), registry, settings, options);
     }
 
     Service(Service &&other) noexcept : service_(std::exchange(other.service_, {0})) {}
@@ -158,6 +206,12 @@ public:
             return dividere_service_client_new(text, registry.native(), options.native(), &client);
         });
         return made ? Result<ServiceClient>(ServiceClient(client)) : Result<ServiceClient>(std::move(made));
+    }
+
+    /// Of the service that is named after the type T (`service_name`).
+    template <class T>
+    static ServiceClient of(const RegistryClient &registry, const Options &options = {}) {
+        return ServiceClient(service_name<T>(), registry, options);
     }
 
     ServiceClient(ServiceClient &&other) noexcept : client_(std::exchange(other.client_, {0})) {}
