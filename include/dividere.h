@@ -2553,7 +2553,8 @@ dividere_status_t dividere_service_client_call(struct dividere_service_client_t 
  * dividere_service_client_finish_call has the reply: a call whose caller waits in an event loop of its own. Any number of
  * them may be under way. A thread of the client's, there from the first of them on, keeps their time, and asks other
  * instances as the blocking call does. `message` is empty afterwards, on success only. What cannot be served, because
- * nobody has that name for instance, is told where the call is finished.
+ * nobody has that name for instance, is told where the call is finished. What came of a call is kept until it is finished or
+ * given up.
  */
 dividere_status_t dividere_service_client_start_call(struct dividere_service_client_t client,
                                                      struct dividere_message_t *message,
@@ -2589,7 +2590,7 @@ dividere_status_t dividere_service_client_abandon_call(struct dividere_service_c
 
 /**
  * A descriptor for poll and epoll, one for all calls that were started: it is readable while there are some that are over
- * and were not finished, and after the client was closed. Each call that ends makes an edge. It belongs to the client.
+ * and were not finished, and after the client was closed. It makes an edge whenever calls end. It belongs to the client.
  */
 dividere_status_t dividere_service_client_fd(struct dividere_service_client_t client,
                                              int32_t *fd);

@@ -194,7 +194,7 @@ impl ServiceClient {
     /// Begins what `call` does, waiting for nothing, and gives the number under which `finish_call` has the reply: for those
     /// who wait otherwise than by sleeping in `call`. Any number of them may be under way; a thread of the client's own,
     /// there from the first of them on, keeps their time and asks other instances. `request` is empty afterwards, on success
-    /// only. LIMIT where there can be no such thread.
+    /// only. What came of a call is kept until it is finished or given up. LIMIT where there can be no such thread.
     pub fn start_call(&self, request: &mut Message, timeout_ms: i64, may_repeat: bool) -> Result<u64> {
         let calls = self.calls()?;
         request.require_content()?;
