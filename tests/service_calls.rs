@@ -418,6 +418,25 @@ fn closing_ends_what_is_under_way_and_wakes_everybody() {
     assert_eq!(status(client.abandon_call(call)), Status::Closed);
 }
 
+/// Also where no call is under way whose end would be told.
+#[test]
+fn closing_wakes_who_waits_for_nothing() {
+    let server = registry();
+    let client = caller(&client(&server.last_endpoint().unwrap()));
+    // SAFETY: no pointers; closed below.
+    let fd = unsafe { libc::dup(client.fd().unwrap()) };
+    std::thread::scope(|scope| {
+        let any = scope.spawn(|| client.finish_next(&mut Message::new(), Deadline::Never).map(drop));
+        // Nothing tells that it sleeps; where it does not yet, it is CLOSED at once.
+        assert!(!is_readable(fd, 20));
+        client.close().unwrap();
+        assert_eq!(any.join().unwrap().unwrap_err().status(), Status::Closed);
+        await_readable(fd);
+    });
+    // SAFETY: the copy made above.
+    unsafe { libc::close(fd) };
+}
+
 /// Who waits in place and who does not share the connections.
 #[test]
 fn started_calls_and_those_that_wait_in_place_do_not_disturb_each_other() {

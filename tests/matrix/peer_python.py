@@ -10,7 +10,7 @@ import sys
 import zlib
 
 import dividere
-from dividere import connection, messaging
+from dividere import connection, messaging, service
 from google.protobuf import descriptor_pool, message_factory
 
 # Where only a failure would wait so long.
@@ -110,6 +110,7 @@ class Reactor:
 class Peer:
     def __init__(self):
         self.handles, self.reactors, self.proxies = {}, {}, {}
+        self.callers, self.brokers = {}, []
 
     def obey(self, words):
         return getattr(self, "do_" + words[0])(*words[1:]) or "ok"
@@ -165,14 +166,24 @@ class Peer:
                 ends.append("-")
         return "ok " + " ".join(ends)
 
+    def new_caller(self, name, registry, known_as):
+        self.callers[name] = service.ServiceClient(known_as, registry)
+
+    def new_broker(self, name, front, back):
+        broker = messaging.LoadBalancingPattern.Broker(front, back)
+        self.brokers.append(broker)
+        return f"ok {broker.frontend.last_endpoint} {broker.backend.last_endpoint}"
+
     def new_reactor(self, name):
         self.reactors[name] = Reactor()
 
     def do_reset(self):
         for reactor in self.reactors.values():
             reactor.stop()
-        for proxy in self.proxies.values():
-            proxy.stop()
+        for one in [*self.proxies.values(), *self.brokers]:
+            one.stop()
+        for caller in self.callers.values():
+            caller.close()
         self.__init__()
         gc.collect()
 
@@ -201,6 +212,8 @@ class Peer:
         self.handles[name].outer.send_error(" ".join(words), dividere.Status[status])
 
     def do_call(self, name, *message):
+        if name in self.callers:
+            return told(self.callers[name].call(typed(message), timeout=LIMIT, repeat=True))
         return told(self.handles[name].outer.call(typed(message), timeout=LIMIT))
 
     def do_call_again(self, name, ms, retries, *message):

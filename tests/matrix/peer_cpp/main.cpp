@@ -1,5 +1,6 @@
 // The C++ peer of the matrix: does what each line of its input says, and answers each with one line. README.md one
 // folder up describes the lines.
+#include "named.hpp"
 #include "served.hpp"
 #include "types.hpp"
 
@@ -18,8 +19,8 @@
 namespace {
 
 using Words = std::vector<std::string>;
-using Role =
-    std::variant<dividere::Publisher, dividere::Subscriber, dividere::Request, dividere::Response, dividere::Dealer>;
+using Role = std::variant<dividere::Publisher, dividere::Subscriber, dividere::Request, dividere::Response,
+                          dividere::Dealer, dividere::Worker>;
 
 struct Socket {
     Role role;
@@ -172,6 +173,9 @@ private:
             proxies_.push_back(std::move(proxy));
             return answer;
         }
+        if (const auto made = named_.make(words)) {
+            return *made;
+        }
         if (words.size() < 3) {
             refuse("not understood: new " + joined(words));
         }
@@ -192,6 +196,9 @@ private:
         }
         if (kind == "dealer") {
             return dividere::Dealer(endpoints);
+        }
+        if (kind == "worker") {
+            return dividere::Worker(endpoints);
         }
         if (kind == "subscriber" && words.size() == 4 && words[3] == "all") {
             return dividere::Subscriber(endpoints);
@@ -239,6 +246,7 @@ private:
         reactors_.clear();
         sockets_.clear();
         proxies_.clear();
+        named_ = Named();
         return "ok";
     }
 
@@ -295,7 +303,21 @@ private:
         return answer_of(here);
     }
 
-    std::string call(const Words &words) { return called(words[0], from(words, 1), limit, 0); }
+    std::string call(const Words &words) {
+        const dividere::ServiceClient *caller = named_.caller(words[0]);
+        if (caller == nullptr) {
+            return called(words[0], from(words, 1), limit, 0);
+        }
+        return with_content(from(words, 1), [&](auto &question) -> std::string {
+            using T = std::decay_t<decltype(question)>;
+            if constexpr (std::is_same_v<T, dividere::Message>) {
+                refuse("a service is called with a class that is known");
+            } else {
+                // It answers with what it was asked.
+                return told(caller->call<T>(question, limit, dividere::ServiceClient::Repeat::yes));
+            }
+        });
+    }
 
     std::string call_again(const Words &words) {
         return called(words[0], from(words, 3), std::chrono::milliseconds(number_of(words[1])),
@@ -394,6 +416,7 @@ private:
     std::map<std::string, Socket> sockets_;
     std::vector<dividere::Proxy> proxies_;
     std::map<std::string, Served> reactors_;
+    Named named_;
 };
 
 } // namespace

@@ -41,6 +41,9 @@ type sender interface {
 
 type receiver interface {
 	RecvMessage(ctx context.Context) (*dividere.Message, error)
+}
+
+type rawReceiver interface {
 	RecvRaw(ctx context.Context) (*dividere.Message, error)
 }
 
@@ -54,10 +57,11 @@ type peer struct {
 	sockets  map[string]*socket
 	proxies  map[string]*dividere.Proxy
 	reactors map[string]*served
+	named    *named
 }
 
 func newPeer() *peer {
-	return &peer{map[string]*socket{}, map[string]*dividere.Proxy{}, map[string]*served{}}
+	return &peer{map[string]*socket{}, map[string]*dividere.Proxy{}, map[string]*served{}, newNamed()}
 }
 
 func invalid(format string, arguments ...any) error {
@@ -99,6 +103,9 @@ func (p *peer) obey(words []string) (string, error) {
 	case "new":
 		if len(rest) == 0 {
 			return "", invalid("no name")
+		}
+		if made, err := p.named.make(ctx, name, rest[0], rest[1:]); made != "" || err != nil {
+			return made, err
 		}
 		return p.make(name, rest[0], rest[1:])
 	case "recv", "recv_bytes":
@@ -185,7 +192,7 @@ func (p *peer) do(ctx context.Context, what, name string, rest []string) error {
 }
 
 func (p *peer) reset() error {
-	var errs []error
+	errs := []error{p.named.close()}
 	for _, r := range p.reactors {
 		errs = append(errs, r.reactor.Close())
 	}
@@ -245,9 +252,13 @@ func (p *peer) recv(ctx context.Context, name string, parsed bool) (string, erro
 	if err != nil {
 		return "", err
 	}
-	receive := from.RecvRaw
-	if parsed {
-		receive = from.RecvMessage
+	receive := from.RecvMessage
+	if !parsed {
+		raw, _, err := as[rawReceiver](p, name)
+		if err != nil {
+			return "", err
+		}
+		receive = raw.RecvRaw
 	}
 	m, err := receive(ctx)
 	if err != nil {
@@ -281,11 +292,18 @@ func (p *peer) recv(ctx context.Context, name string, parsed bool) (string, erro
 }
 
 func (p *peer) call(ctx context.Context, name string, words []string, options ...dividere.CallOption) (string, error) {
-	request, _, err := as[*dividere.Request](p, name)
+	m, err := typed(words)
 	if err != nil {
 		return "", err
 	}
-	m, err := typed(words)
+	if caller := p.named.callers[name]; caller != nil {
+		answer, err := caller.Call(ctx, m, dividere.MayRepeat())
+		if err != nil {
+			return "", err
+		}
+		return told(answer)
+	}
+	request, _, err := as[*dividere.Request](p, name)
 	if err != nil {
 		return "", err
 	}

@@ -45,6 +45,8 @@ func makeChannel(kind, at string, words []string) (channel, error) {
 		return some(dividere.NewResponse(at))
 	case "dealer":
 		return some(dividere.NewDealer(at))
+	case "worker":
+		return some(dividere.NewWorker(at))
 	case "subscriber":
 		return some(makeSubscriber(at, words))
 	}

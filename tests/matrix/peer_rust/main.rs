@@ -1,6 +1,7 @@
 //! The Rust peer of the matrix: does what each line of its input says, and answers each with one line. The lines are
 //! described in README.md one folder up; run.py there writes them.
 
+mod named;
 mod payload;
 mod served;
 
@@ -11,8 +12,9 @@ use std::time::Duration;
 
 use dividere::{
     Channel, Deadline, Dealer, Error, Filter, Message, Options, Proxy, ProxyKind, Publisher, Request, Response, Result,
-    Status, Subscriber,
+    Status, Subscriber, Worker,
 };
+use named::Named;
 use served::Served;
 
 /// Where only a failure would wait so long.
@@ -28,6 +30,7 @@ enum Role {
     Request(Arc<Request>),
     Response(Arc<Response>),
     Dealer(Arc<Dealer>),
+    Worker,
 }
 
 struct Socket {
@@ -42,6 +45,7 @@ struct Peer {
     sockets: HashMap<String, Socket>,
     proxies: HashMap<String, Proxy>,
     reactors: HashMap<String, Served>,
+    named: Named,
 }
 
 fn invalid(text: String) -> Error {
@@ -160,6 +164,12 @@ impl Peer {
                 }
                 done()
             }
+            ["call", name, message @ ..] if !self.sockets.contains_key(*name) => {
+                match self.named.call(name, &mut message_of(message)?) {
+                    Some(answered) => answered.map(|answer| told(&answer)),
+                    None => Err(invalid(format!("nothing to call is named {name}"))),
+                }
+            }
             ["call", name, message @ ..] => self.call(name, message, LIMIT.as_millis() as i64, 0),
             ["call_again", name, timeout_ms, retries, message @ ..] => {
                 self.call(name, message, number(timeout_ms)? as i64, number(retries)? as u32)
@@ -202,6 +212,9 @@ impl Peer {
     }
 
     fn make(&mut self, kind: &str, name: &str, arguments: &[&str]) -> Result<String> {
+        if let Some(made) = self.named.make(kind, name, arguments)? {
+            return Ok(made);
+        }
         let options = Options::new();
         let (role, channel): (Role, Arc<dyn Channel>) = match (kind, arguments) {
             ("publisher", [endpoint]) => {
@@ -233,6 +246,7 @@ impl Peer {
                 let made = Arc::new(Dealer::new(endpoint, &options)?);
                 (Role::Dealer(Arc::clone(&made)), made)
             }
+            ("worker", [endpoint]) => (Role::Worker, Arc::new(Worker::new(endpoint, &options)?)),
             ("proxy", [kind, front, back]) => {
                 let kind = match *kind {
                     "request_response" => ProxyKind::RequestResponse,
