@@ -173,6 +173,18 @@ fn a_worker_goes_on_whatever_its_broker_sends() {
         // Its answers are not to fill up the queues.
         while hostile.recv_bytes(&mut received, dividere::Deadline::Now).is_ok() {}
     }
+    // All of it has come: what still came while requests are taken would come into their places.
+    let sent = hostile.statistics().unwrap().messages_out;
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let counted = worker.statistics().unwrap();
+        if counted.messages_in >= sent {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{counted:?} of {sent}");
+        // A worker tells of requests, and not of what it throws away.
+        std::thread::sleep(Duration::from_millis(1));
+    }
     // It has taken in no more than it may; the honest broker's is behind that.
     let request = Request::new(&at(&honest, BrokerSide::Front), &Options::new()).unwrap();
     let asked = std::thread::spawn(move || {

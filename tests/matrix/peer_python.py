@@ -172,7 +172,7 @@ class Peer:
     def new_broker(self, name, front, back):
         broker = messaging.LoadBalancingPattern.Broker(front, back)
         self.brokers.append(broker)
-        return f"ok {broker.frontend.last_endpoint} {broker.backend.last_endpoint}"
+        return f"ok {broker.frontend.last_endpoint.decode()} {broker.backend.last_endpoint.decode()}"
 
     def new_reactor(self, name):
         self.reactors[name] = Reactor()

@@ -28,7 +28,7 @@ public:
                    brokers_.back().last_endpoint(dividere::BrokerSide::Back);
         }
         if (kind == "caller" && words.size() == 4) {
-            callers_.insert_or_assign(words[1], dividere::ServiceClient(words[3], dividere::RegistryClient(words[2])));
+            callers_.insert_or_assign(words[1], dividere::ServiceClient(words[3], client_of(words[2])));
             return "ok";
         }
         if (kind == "service" && words.size() == 4) {
@@ -45,10 +45,16 @@ public:
     }
 
 private:
+    /// It has to be there for as long as who was made with it.
+    const dividere::RegistryClient &client_of(const std::string &registry) {
+        clients_.emplace_back(registry);
+        return clients_.back();
+    }
+
     void serve(const std::string &registry, const std::string &known_as) {
         dividere::ServiceSettings settings;
         settings.endpoint = "tcp://127.0.0.1:*";
-        dividere::Service service(known_as, dividere::RegistryClient(registry), settings);
+        dividere::Service service(known_as, client_of(registry), settings);
         service.on_default([](dividere::BorrowedMessage &request) {
             dividere::Message answer;
             answer.set(request.type_name(), request.payload());
@@ -59,6 +65,7 @@ private:
     }
 
     std::vector<dividere::RegistryServer> registries_;
+    std::vector<dividere::RegistryClient> clients_;
     std::vector<dividere::Broker> brokers_;
     std::map<std::string, dividere::ServiceClient> callers_;
     std::vector<dividere::Service> services_;
