@@ -150,3 +150,17 @@ func TestEnvelopesByThemselves(t *testing.T) {
 	_, _, err := dividere.DecodeEnvelope([]byte("nonsense"))
 	wants(t, err, dividere.ErrDecode)
 }
+
+func TestALoggerIsHandedWhatIsAsImportantAsItsLevel(t *testing.T) {
+	for level, want := range map[slog.Level]slog.Level{
+		slog.LevelError: slog.LevelError, slog.LevelWarn + 1: slog.LevelError,
+		slog.LevelWarn: slog.LevelWarn, slog.LevelInfo + 1: slog.LevelWarn,
+		slog.LevelInfo: slog.LevelInfo, slog.LevelDebug + 1: slog.LevelInfo,
+		slog.LevelDebug: slog.LevelDebug, dividere.LevelTrace + 1: slog.LevelDebug,
+		dividere.LevelTrace: dividere.LevelTrace, dividere.LevelTrace - 10: dividere.LevelTrace,
+	} {
+		if got, err := dividere.LeastLine(level); err != nil || got != want {
+			t.Errorf("%v: got %v and %v, not %v", level, got, err, want)
+		}
+	}
+}

@@ -2,6 +2,12 @@ package dividere
 
 // What the tests look at inside.
 
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+)
+
 // OpenHandles counts the handles that were neither closed nor collected.
 func OpenHandles() int64 { return openHandles.Load() }
 
@@ -14,4 +20,16 @@ func CloseWorking() {
 		_ = h.(*handle).close()
 		return true
 	})
+}
+
+// LeastLine gives the level of the least important line that a logger of this level is handed.
+func LeastLine(level slog.Level) (slog.Level, error) {
+	var told bytes.Buffer
+	handler := slog.NewJSONHandler(&told, &slog.HandlerOptions{Level: slog.Level(-100)})
+	if err := logLine(slog.New(handler), int32(levelForC(level)), "target", "text"); err != nil {
+		return 0, err
+	}
+	var line struct{ Level slog.Level }
+	err := json.Unmarshal(told.Bytes(), &line)
+	return line.Level, err
 }

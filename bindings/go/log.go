@@ -26,15 +26,16 @@ func SetLogger(logger *slog.Logger, level slog.Level) error {
 	return check(func() C.dividere_status_t { return C.go_log_set_callback(levelForC(level), C.uintptr_t(context)) })
 }
 
+// levelForC gives the least important level of the library's that is as important as this one.
 func levelForC(level slog.Level) C.int32_t {
 	switch {
-	case level >= slog.LevelError:
+	case level > slog.LevelWarn:
 		return C.DIVIDERE_LOG_ERROR
-	case level >= slog.LevelWarn:
+	case level > slog.LevelInfo:
 		return C.DIVIDERE_LOG_WARNING
-	case level >= slog.LevelInfo:
+	case level > slog.LevelDebug:
 		return C.DIVIDERE_LOG_INFO
-	case level >= slog.LevelDebug:
+	case level > LevelTrace:
 		return C.DIVIDERE_LOG_DEBUG
 	}
 	return C.DIVIDERE_LOG_TRACE
