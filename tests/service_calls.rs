@@ -18,7 +18,7 @@ const NAME: &str = "acme.Echo";
 const ASK: &str = "acme.Ask";
 
 fn client(endpoint: &str) -> Arc<RegistryClient> {
-    Arc::new(client_with_lease(endpoint, 1000))
+    Arc::new(client_with_lease(endpoint, 3000))
 }
 
 fn local() -> ServiceSettings {
