@@ -1,10 +1,14 @@
-//! How a thread looks for commands of others: with fewer system calls.
+//! Fewer system calls: for a thread that looks for the commands of others, and for one that writes to a connection.
 
 use super::Patch;
 
 const NUMBER: &str = "the process's number is known";
 const NOTHING: &str = "that there are no commands is seen without a system call";
 const LOOK: &str = "looks for commands that do not wait";
+const ROOM: &str = "room is polled for where there was none";
+
+const ENGINE: &str = "src/stream_engine_base.cpp";
+const HEADER: &str = "src/stream_engine_base.hpp";
 
 pub const PATCHES: &[Patch] = &[
     // Only mailbox_t::recv calls it, and reads the eventfd next, which does not block: EAGAIN where nothing was there.
@@ -89,6 +93,120 @@ static int current_pid ()
 
     //  Receive the signal.
     rc = _signaler.recv_failable ();
+",
+    },
+    // A connection that had nothing to send was polled for room before each write, found to have it, and polled for it no
+    // more: two calls of epoll_ctl and a turn of the I/O thread for each message that is sent alone, one of them before the
+    // message. Now it is polled for room only where the system did not take everything, or where there may be more.
+    Patch {
+        file: HEADER,
+        why: ROOM,
+        old: "    void reset_pollout () { io_object_t::reset_pollout (_handle); }
+    void set_pollout () { io_object_t::set_pollout (_handle); }
+",
+        new: "    void reset_pollout ()
+    {
+        if (_polls_out) {
+            _polls_out = false;
+            io_object_t::reset_pollout (_handle);
+        }
+    }
+    void set_pollout ()
+    {
+        if (!_polls_out) {
+            _polls_out = true;
+            io_object_t::set_pollout (_handle);
+        }
+    }
+",
+    },
+    Patch {
+        file: HEADER,
+        why: ROOM,
+        old: "    bool _output_stopped;
+",
+        new: "    bool _output_stopped;
+
+    //  The poller tells when the underlying socket has room.
+    bool _polls_out;
+",
+    },
+    Patch {
+        file: ENGINE,
+        why: ROOM,
+        old: "    _output_stopped (false),
+",
+        new: "    _output_stopped (false),
+    _polls_out (false),
+",
+    },
+    Patch {
+        file: ENGINE,
+        why: ROOM,
+        old: "    //  If write buffer is empty, try to read new data from the encoder.
+    if (!_outsize) {
+",
+        new: "    //  Whoever has more to send restarts the output.
+    bool is_all = false;
+
+    //  If write buffer is empty, try to read new data from the encoder.
+    if (!_outsize) {
+",
+    },
+    Patch {
+        file: ENGINE,
+        why: ROOM,
+        old: "                if (errno == ECONNRESET)
+                    return;
+                else
+                    break;
+            }
+            _encoder->load_msg (&_tx_msg);
+            unsigned char *bufptr = _outpos + _outsize;
+",
+        new: "                if (errno == ECONNRESET)
+                    return;
+                is_all = true;
+                break;
+            }
+            _encoder->load_msg (&_tx_msg);
+            unsigned char *bufptr = _outpos + _outsize;
+",
+    },
+    Patch {
+        file: ENGINE,
+        why: ROOM,
+        old: "    //  If we are still handshaking and there are no data
+    //  to send, stop polling for output.
+    if (unlikely (_handshaking))
+        if (_outsize == 0)
+            reset_pollout ();
+}
+",
+        new: "    //  If we are still handshaking and there are no data
+    //  to send, stop polling for output.
+    if (unlikely (_handshaking)) {
+        if (_outsize == 0)
+            reset_pollout ();
+        else
+            set_pollout ();
+    } else if (_outsize == 0 && is_all) {
+        _output_stopped = true;
+        reset_pollout ();
+    } else
+        set_pollout ();
+}
+",
+    },
+    Patch {
+        file: ENGINE,
+        why: ROOM,
+        old: "    if (likely (_output_stopped)) {
+        set_pollout ();
+        _output_stopped = false;
+    }
+",
+        new: "    _output_stopped = false;
 ",
     },
 ];
