@@ -707,10 +707,18 @@ typedef struct dividere_copied_t {
      */
     uint64_t payload_len;
     /**
-     * Where the type name begins in the buffer; UINT64_MAX where it and the payload did not fit, so that nothing of
-     * this message was copied: it is to be looked at itself.
+     * Where the type name begins in the buffer; UINT64_MAX where nothing of this message was copied, since it did not fit
+     * or is too large (see `copied_most`).
      */
     uint64_t offset;
+    /**
+     * The type name of the first one in its message, as dividere_message_view tells it.
+     */
+    const char *type_name;
+    /**
+     * The same for its payload.
+     */
+    const void *payload;
 } dividere_copied_t;
 
 /**
@@ -718,7 +726,7 @@ typedef struct dividere_copied_t {
  */
 typedef struct dividere_batch_t {
     /**
-     * `count` different messages: each holds in full what was received into it.
+     * `count` different messages, best in the order of their addresses: each holds in full what was received into it.
      */
     struct dividere_message_t *const *messages;
     /**
@@ -749,13 +757,14 @@ typedef struct dividere_batch_t {
      */
     int32_t framed;
     /**
-     * 1: nothing is received after a message that did not fit into the buffer, 0: up to `count` are, whatever their size.
+     * Once the messages received have so many bytes together, no more are received; 0: up to `count` are, whatever their
+     * size.
      */
-    int32_t stops_when_full;
+    uint64_t bytes_most;
     /**
-     * 0.
+     * A payload of more bytes is not copied, as looking at it costs less; 0: whatever fits is.
      */
-    int32_t reserved;
+    uint64_t copied_most;
     /**
      * Out: how many messages were received. Written on success only.
      */
@@ -782,6 +791,15 @@ typedef struct dividere_outlet_t {
      * Its length in bytes.
      */
     size_t type_name_len;
+    /**
+     * What a send does where a queue is full (a request: or nobody is connected). 0: what dividere_socket_send does; 1: it
+     * never waits, as dividere_socket_send_within with 0.
+     */
+    int32_t never_waits;
+    /**
+     * 0.
+     */
+    int32_t reserved;
 } dividere_outlet_t;
 
 /**
@@ -1499,6 +1517,24 @@ dividere_status_t dividere_socket_recv_batch(struct dividere_socket_t socket,
 dividere_status_t dividere_outlet_send(const struct dividere_outlet_t *outlet,
                                        const void *payload,
                                        size_t len);
+
+/**
+ * As dividere_request_start_call and dividere_request_finish_call in one, for languages in which each call costs.
+ *
+ * Where `*call` is 0, the payload is sent to the next endpoint that is connected (WOULD_BLOCK where there is none, or its
+ * queue is full), and `*call` is the number of the call from then on; else the call of that number goes on, and the payload
+ * is not looked at. Then its reply is waited for, and received and copied as by dividere_socket_recv_batch, into a batch
+ * for one message, for `timeout_ms` milliseconds. Where `*call` is not 0 after TIMEOUT, WOULD_BLOCK or CANCELLED, the reply is still expected; after
+ * everything else it is 0. Where the other side answered with an error: its status.
+ */
+dividere_status_t dividere_outlet_call(const struct dividere_outlet_t *outlet,
+                                       const void *payload,
+                                       size_t len,
+                                       int32_t may_repeat,
+                                       int64_t reply_timeout_ms,
+                                       int64_t timeout_ms,
+                                       uint64_t *call,
+                                       struct dividere_batch_t *batch);
 
 /**
  * Sends a message that was prepared, typed or bytes; it is empty afterwards, on success only. STATE

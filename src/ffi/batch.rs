@@ -1,6 +1,6 @@
 //! Receiving with a copy: for languages in which a call into C costs more than copying a message of usual size.
 
-use std::ffi::c_void;
+use std::ffi::{c_char, c_void};
 
 use super::bytes::{list_mut, object_mut};
 use super::guard::guard;
@@ -9,6 +9,7 @@ use super::message::{dividere_message_t, message};
 use super::socket::{batch, dividere_socket_t, flag};
 use super::status::dividere_status_t;
 use crate::connection::clock::Deadline;
+use crate::error::{Error, Result, Status};
 use crate::messaging::channel::recv_many;
 use crate::messaging::message::{Message, MessageKind};
 
@@ -29,15 +30,19 @@ pub struct dividere_copied_t {
     pub type_name_len: u64,
     /// Length of the payload in bytes: for all other kinds, of all bytes; for several messages, of all together.
     pub payload_len: u64,
-    /// Where the type name begins in the buffer; UINT64_MAX where it and the payload did not fit, so that nothing of
-    /// this message was copied: it is to be looked at itself.
+    /// Where the type name begins in the buffer; UINT64_MAX where nothing of this message was copied, since it did not fit
+    /// or is too large (see `copied_most`).
     pub offset: u64,
+    /// The type name of the first one in its message, as dividere_message_view tells it.
+    pub type_name: *const c_char,
+    /// The same for its payload.
+    pub payload: *const c_void,
 }
 
 /// What to receive into. Made once and used again and again, by one thread at a time.
 #[repr(C)]
 pub struct dividere_batch_t {
-    /// `count` different messages: each holds in full what was received into it.
+    /// `count` different messages, best in the order of their addresses: each holds in full what was received into it.
     pub messages: *const *mut dividere_message_t,
     /// Room for `count` descriptions of copies.
     pub copied: *mut dividere_copied_t,
@@ -54,10 +59,11 @@ pub struct dividere_batch_t {
     /// length-delimited), and messages of one type in a row are described together: so their payloads can be
     /// parsed all at once, as a message with a repeated field.
     pub framed: i32,
-    /// 1: nothing is received after a message that did not fit into the buffer, 0: up to `count` are, whatever their size.
-    pub stops_when_full: i32,
-    /// 0.
-    pub reserved: i32,
+    /// Once the messages received have so many bytes together, no more are received; 0: up to `count` are, whatever their
+    /// size.
+    pub bytes_most: u64,
+    /// A payload of more bytes is not copied, as looking at it costs less; 0: whatever fits is.
+    pub copied_most: u64,
     /// Out: how many messages were received. Written on success only.
     pub received: u64,
     /// Out: how many descriptions there are. Written on success only.
@@ -74,18 +80,13 @@ pub unsafe extern "C" fn dividere_socket_recv_batch(
     guard(|| {
         let into = object_mut(batch, "batch")?;
         let typed = flag(into.typed, "typed")?;
-        let copied = list_mut(into.copied, into.count, "copied")?;
-        let buffer = list_mut(into.buffer.cast::<u8>(), into.size, "buffer")?;
+        let framed = flag(into.framed, "framed")?;
+        let mut copies = Copies::of(into)?;
         let socket = find_socket(socket.id)?;
         let deadline = Deadline::from_ms(timeout_ms);
-        let framed = flag(into.framed, "framed")?;
-        let stops = flag(into.stops_when_full, "stops_when_full")?;
-        let mut copies = Copies {
-            buffer,
-            used: 0,
-            copied,
-            described: 0,
-            joins_next: false,
+        let bytes_most = match into.bytes_most {
+            0 => u64::MAX,
+            most => most,
         };
         into.received = if into.count == 1 && !into.messages.is_null() {
             // The everyday case, without a list.
@@ -95,19 +96,17 @@ pub unsafe extern "C" fn dividere_socket_recv_batch(
             1
         } else {
             let mut several = self::batch(into.messages, into.count)?;
-            let mut received = 0;
-            while received < several.len() {
+            let (mut received, mut bytes) = (0, 0);
+            while received < several.len() && bytes < bytes_most {
                 let deadline = if received == 0 { deadline } else { Deadline::Now };
                 match recv_many(&*socket, &mut several[received..=received], typed, deadline) {
                     Ok(_one) => {}
                     Err(_) if received > 0 => break,
                     Err(error) => return Err(error),
                 }
-                let fits = copies.add(several[received], framed);
+                copies.add(several[received], framed);
+                bytes += several[received].bytes().len() as u64;
                 received += 1;
-                if stops && !fits {
-                    break;
-                }
             }
             received as u64
         };
@@ -116,10 +115,38 @@ pub unsafe extern "C" fn dividere_socket_recv_batch(
     })
 }
 
+/// Describes and copies what `receive` receives into the only message of a batch.
+///
+/// # Safety
+/// As for dividere_socket_recv_batch.
+pub(super) unsafe fn receive_one(
+    batch: *mut dividere_batch_t,
+    receive: impl FnOnce(&mut Message) -> Result<()>,
+) -> Result<()> {
+    let into = object_mut(batch, "batch")?;
+    let framed = flag(into.framed, "framed")?;
+    let mut copies = Copies::of(into)?;
+    let message = match super::bytes::list(into.messages, into.count, "messages")? {
+        [only] => message(*only)?,
+        several => {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                format!("a batch for one message is needed, not for {}", several.len()),
+            ))
+        }
+    };
+    receive(message)?;
+    copies.add(message, framed);
+    (into.received, into.described) = (1, 1);
+    Ok(())
+}
+
 /// What was copied so far.
 struct Copies<'a> {
     buffer: &'a mut [u8],
     used: usize,
+    /// The largest payload to be copied; 0 without a limit.
+    copied_most: u64,
     /// As many as there may be messages.
     copied: &'a mut [dividere_copied_t],
     described: usize,
@@ -128,8 +155,23 @@ struct Copies<'a> {
 }
 
 impl Copies<'_> {
-    /// Copies and describes a message; false where it did not fit.
-    fn add(&mut self, message: &Message, framed: bool) -> bool {
+    /// Of nothing yet.
+    ///
+    /// # Safety
+    /// As for dividere_socket_recv_batch.
+    unsafe fn of<'a>(into: &dividere_batch_t) -> Result<Copies<'a>> {
+        Ok(Copies {
+            buffer: list_mut(into.buffer.cast::<u8>(), into.size, "buffer")?,
+            used: 0,
+            copied_most: into.copied_most,
+            copied: list_mut(into.copied, into.count, "copied")?,
+            described: 0,
+            joins_next: false,
+        })
+    }
+
+    /// Describes a message, and copies it where it fits.
+    fn add(&mut self, message: &Message, framed: bool) {
         let parts = message.parts();
         let is_plain = framed && message.kind() == MessageKind::Typed && message.route().is_empty();
         let joins = self.joins_next && is_plain && self.last_name() == parts.type_name;
@@ -139,13 +181,14 @@ impl Copies<'_> {
             false => &[],
         };
         let name: &[u8] = if joins { &[] } else { parts.type_name };
-        let fits = self.copy([name, header, parts.payload]);
+        let is_small = self.copied_most == 0 || parts.payload.len() as u64 <= self.copied_most;
+        let fits = is_small && self.copy([name, header, parts.payload]);
         let payload_len = (header.len() + parts.payload.len()) as u64;
         if joins && fits {
             let last = &mut self.copied[self.described - 1];
             last.messages += 1;
             last.payload_len += payload_len;
-            return true;
+            return;
         }
         // Nothing follows on what was not copied.
         self.joins_next = fits && is_plain;
@@ -155,14 +198,18 @@ impl Copies<'_> {
             messages: 1,
             route_count: message.route().len() as u64,
             type_name_len: parts.type_name.len() as u64,
-            payload_len,
+            payload_len: match fits {
+                true => payload_len,
+                false => parts.payload.len() as u64,
+            },
             offset: match fits {
                 true => (self.used - name.len()) as u64 - payload_len,
                 false => u64::MAX,
             },
+            type_name: parts.type_name.as_ptr().cast(),
+            payload: parts.payload.as_ptr().cast(),
         };
         self.described += 1;
-        fits
     }
 
     /// The name in the last description, which was copied.

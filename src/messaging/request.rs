@@ -405,7 +405,7 @@ pub(crate) fn look_at_reply(reply: &mut Message) -> Result<()> {
 }
 
 /// Whether a wait for a reply that ended so may be followed by another.
-fn is_still_expected(outcome: Status) -> bool {
+pub(crate) fn is_still_expected(outcome: Status) -> bool {
     matches!(outcome, Status::Timeout | Status::WouldBlock | Status::Cancelled)
 }
 

@@ -188,7 +188,7 @@ static void of_sockets(void) {
     char buffer[64];
     size_t count = 77;
     int32_t fd = 77;
-    dividere_outlet_t outlet = {none, "acme.A?", 6};
+    dividere_outlet_t outlet = {none, "acme.A?", 6, 0, 0};
     list[0] = NULL;
 
     IS_CLOSED(dividere_socket_send_typed(none, "acme.A", "a", 1));
@@ -197,6 +197,8 @@ static void of_sockets(void) {
     IS_INVALID(dividere_socket_send_typed(to, no_text, "a", 1));
     IS_INVALID(dividere_socket_send_typed(to, "acme.A", "a", SIZE_MAX));
     IS_CLOSED(dividere_outlet_send(&outlet, "a", 1));
+    IS_NULL(dividere_outlet_call(NULL, "a", 1, 0, 0, 0, NULL, NULL));
+    IS_NULL(dividere_outlet_call(&outlet, "a", 1, 0, 0, 0, NULL, NULL));
     outlet.socket = to;
     IS_NULL(dividere_outlet_send(NULL, "a", 1));
     IS_NULL(dividere_outlet_send(&outlet, NULL, 1));

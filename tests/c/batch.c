@@ -52,6 +52,8 @@ static void copies_are_what_was_sent(void) {
     }
     CHECK(received == 4);
     CHECK(copied[1].offset == UINT64_MAX && copied[1].payload_len == sizeof large);
+    CHECK(copied[1].type_name_len == 10 && memcmp(copied[1].type_name, "acme.Large", 10) == 0);
+    CHECK(memcmp(copied[1].payload, large, sizeof large) == 0);
     CHECK(check_view(messages[1]).payload_len == sizeof large);
     CHECK(copied[2].kind == DIVIDERE_MESSAGE_UNDECODABLE && copied[2].payload_len == 1);
     CHECK(copied[3].kind == DIVIDERE_MESSAGE_TYPED && copied[3].type_name_len == 10 && copied[3].payload_len == 0);
@@ -128,6 +130,99 @@ static void messages_of_one_type_are_copied_together(void) {
     }
     CHECK_OK(dividere_dealer_close(from));
     CHECK_OK(dividere_dealer_close(to));
+}
+
+/* A batch ends with the message that reaches its bytes, and what is too large to be worth it is not copied. */
+static void a_batch_is_bounded_by_bytes(void) {
+    char buffer[64], payload[30];
+    dividere_message_t *messages[MANY];
+    dividere_copied_t copied[MANY];
+    /* What is received is "A" and 30 bytes, as a message with an envelope around. */
+    dividere_batch_t batch = {messages, copied, MANY, buffer, sizeof buffer, 1, 0, 2 * sizeof payload + 1, 29, 0, 0};
+    dividere_dealer_t from, to;
+    dividere_socket_t source;
+    size_t i;
+
+    CHECK_OK(dividere_dealer_new("@inproc://batch-bounded", NULL, &to));
+    source = dividere_dealer_socket(to);
+    CHECK_OK(dividere_dealer_new("inproc://batch-bounded", NULL, &from));
+    memset(payload, 'x', sizeof payload);
+    new_messages(messages, MANY);
+    for (i = 0; i < 4; i++) {
+        CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "A", payload, sizeof payload));
+    }
+    CHECK_OK(dividere_socket_send_typed(dividere_dealer_socket(from), "A", payload, 29));
+    CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
+    CHECK(batch.received == 2 && batch.described == 2);
+    for (i = 0; i < 2; i++) {
+        CHECK(copied[i].offset == UINT64_MAX && memcmp(copied[i].payload, payload, sizeof payload) == 0);
+    }
+    batch.bytes_most = 0;
+    CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
+    CHECK(batch.received == 3);
+    CHECK(copied[1].offset == UINT64_MAX && copied[2].offset == 0);
+    CHECK(buffer[0] == 'A' && memcmp(buffer + 1, payload, 29) == 0);
+    for (i = 0; i < MANY; i++) {
+        dividere_message_free(messages[i]);
+    }
+    CHECK_OK(dividere_dealer_close(from));
+    CHECK_OK(dividere_dealer_close(to));
+}
+
+/* Sent, waited for and copied by one function, which can be called again until the reply is there. */
+static void a_call_is_one_call(void) {
+    char endpoint[128], buffer[64];
+    dividere_response_t response = check_response(endpoint, sizeof endpoint);
+    dividere_request_t request = check_request(endpoint), nobody = check_request("tcp://127.0.0.1:1");
+    dividere_message_t *reply = check_message(), *asked = check_message();
+    dividere_copied_t copied;
+    dividere_batch_t batch = {&reply, &copied, 1, buffer, sizeof buffer, 1, 0, 0, 0, 0, 0};
+    dividere_outlet_t outlet = {dividere_request_socket(request), "acme.Ask", 8, 0, 0};
+    dividere_outlet_t unheard = {dividere_request_socket(nobody), "acme.Ask", 8, 0, 0};
+    uint64_t call = 0, first;
+
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_outlet_call(&unheard, "?", 1, 0, LONG_MS, LONG_MS, &call, &batch));
+    CHECK(call == 0);
+    unheard.never_waits = 1;
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_outlet_send(&unheard, "?", 1));
+    unheard.never_waits = 2;
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_outlet_send(&unheard, "?", 1));
+    CHECK_OK(dividere_socket_wait_connected(dividere_request_socket(request), 0, LONG_MS));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_outlet_call(&outlet, "?", 1, 0, LONG_MS, 0, &call, &batch));
+    CHECK(call != 0);
+    first = call;
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_outlet_call(&outlet, NULL, 0, 0, LONG_MS, 5, &call, &batch));
+    CHECK(call == first);
+    CHECK_OK(dividere_response_recv(response, asked, LONG_MS));
+    check_holds(asked, "acme.Ask", "?");
+    CHECK_OK(dividere_message_set(asked, "acme.Answer", "!", 1));
+    CHECK_OK(dividere_response_send(response, asked));
+    CHECK_OK(dividere_outlet_call(&outlet, NULL, 0, 0, LONG_MS, LONG_MS, &call, &batch));
+    CHECK(call == 0 && batch.received == 1 && batch.described == 1);
+    CHECK(copied.kind == DIVIDERE_MESSAGE_TYPED && memcmp(buffer, "acme.Answer!", 12) == 0);
+
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_outlet_call(&outlet, "2", 1, 1, LONG_MS, 0, &call, &batch));
+    CHECK_OK(dividere_response_recv(response, asked, LONG_MS));
+    check_holds(asked, "acme.Ask", "2");
+    CHECK_OK(dividere_response_send_error(response, DIVIDERE_BUSY, "not now"));
+    CHECK_SAYS(DIVIDERE_BUSY, "not now", dividere_outlet_call(&outlet, NULL, 0, 1, LONG_MS, LONG_MS, &call, &batch));
+    CHECK(call == 0);
+
+    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_outlet_call(NULL, "?", 1, 0, LONG_MS, 0, &call, &batch));
+    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_outlet_call(&outlet, NULL, 1, 0, LONG_MS, 0, &call, &batch));
+    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_outlet_call(&outlet, "?", 1, 0, LONG_MS, 0, NULL, &batch));
+    CHECK_IS(DIVIDERE_NULL_POINTER, dividere_outlet_call(&outlet, "?", 1, 0, LONG_MS, 0, &call, NULL));
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_outlet_call(&outlet, "?", 1, 2, LONG_MS, 0, &call, &batch));
+    batch.count = 0;
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_outlet_call(&outlet, "?", 1, 0, LONG_MS, 0, &call, &batch));
+    outlet.socket = dividere_response_socket(response);
+    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_outlet_call(&outlet, "?", 1, 0, LONG_MS, 0, &call, &batch));
+    CHECK(call == 0);
+    CHECK_OK(dividere_request_close(request));
+    CHECK_OK(dividere_request_close(nobody));
+    dividere_message_free(reply);
+    dividere_message_free(asked);
+    CHECK_OK(dividere_response_close(response));
 }
 
 /* The calls are answered in the other order; each still gets its own reply, told by the descriptor. */
@@ -232,12 +327,12 @@ static void a_wait_ends_at_a_signal_where_that_is_asked_for(void) {
     CHECK_OK(dividere_response_close(response));
 }
 
-/* What does not fit ends a batch that is told so; and outlets send to where, and what, they say. */
-static void a_batch_may_end_where_its_buffer_does(void) {
+/* Outlets send to where, and what, they say; what comes together is received together. */
+static void outlets_send_what_they_say(void) {
     char buffer[64], large[60];
     dividere_message_t *messages[4];
     dividere_copied_t copied[4];
-    dividere_batch_t batch = {messages, copied, 4, buffer, sizeof buffer, 1, 0, 1, 0, 0, 0};
+    dividere_batch_t batch = {messages, copied, 4, buffer, sizeof buffer, 1, 0, 60, 0, 0, 0};
     const char *names = "A.BA.C";
     dividere_outlet_t one, other;
     dividere_dealer_t from, to;
@@ -251,6 +346,8 @@ static void a_batch_may_end_where_its_buffer_does(void) {
     one.type_name = names;
     other.type_name = names + 3;
     one.type_name_len = other.type_name_len = 3;
+    one.never_waits = one.reserved = other.reserved = 0;
+    other.never_waits = 1;
     memset(large, 'x', sizeof large);
     new_messages(messages, 4);
     CHECK_OK(dividere_outlet_send(&one, "one", 3));
@@ -261,12 +358,12 @@ static void a_batch_may_end_where_its_buffer_does(void) {
     CHECK(batch.received == 2 && batch.described == 2);
     CHECK(memcmp(buffer + copied[0].offset, "A.Bone", 6) == 0);
     CHECK(copied[1].offset == UINT64_MAX && copied[1].payload_len == sizeof large);
+    CHECK(copied[1].type_name_len == 3 && memcmp(copied[1].type_name, "A.C", 3) == 0);
+    CHECK(memcmp(copied[1].payload, large, sizeof large) == 0);
     CHECK_OK(dividere_socket_recv_batch(source, &batch, LONG_MS));
     CHECK(batch.received == 2 && batch.described == 2);
     CHECK(copied[0].type_name_len == 3 && copied[0].payload_len == 0);
     CHECK(memcmp(buffer + copied[1].offset, "A.Cfour", 7) == 0);
-    batch.stops_when_full = 2;
-    CHECK_IS(DIVIDERE_INVALID_ARGUMENT, dividere_socket_recv_batch(source, &batch, 0));
     for (i = 0; i < 4; i++) {
         dividere_message_free(messages[i]);
     }
@@ -276,5 +373,5 @@ static void a_batch_may_end_where_its_buffer_does(void) {
 }
 
 CHECK_MAIN(TEST(copies_are_what_was_sent), TEST(messages_of_one_type_are_copied_together),
-           TEST(a_batch_may_end_where_its_buffer_does), TEST(calls_are_finished_in_any_order),
-           TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))
+           TEST(a_batch_is_bounded_by_bytes), TEST(outlets_send_what_they_say), TEST(a_call_is_one_call),
+           TEST(calls_are_finished_in_any_order), TEST(a_wait_ends_at_a_signal_where_that_is_asked_for))

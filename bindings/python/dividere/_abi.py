@@ -212,6 +212,8 @@ class Copied(Structure):
         ("type_name_len", c_uint64),
         ("payload_len", c_uint64),
         ("offset", c_uint64),
+        ("type_name", c_void_p),
+        ("payload", c_void_p),
     ]
 
 
@@ -226,8 +228,8 @@ class Batch(Structure):
         ("size", c_size_t),
         ("typed", c_int32),
         ("framed", c_int32),
-        ("stops_when_full", c_int32),
-        ("reserved", c_int32),
+        ("bytes_most", c_uint64),
+        ("copied_most", c_uint64),
         ("received", c_uint64),
         ("described", c_uint64),
     ]
@@ -240,6 +242,8 @@ class Outlet(Structure):
         ("socket", c_uint64),
         ("type_name", c_void_p),
         ("type_name_len", c_size_t),
+        ("never_waits", c_int32),
+        ("reserved", c_int32),
     ]
 
 
@@ -387,6 +391,7 @@ FUNCTIONS: list[tuple[str, Any, list[Any]]] = [
     ("dividere_message_reply_error", c_int32, [c_void_p, c_int32, c_char_p]),
     ("dividere_socket_recv_batch", c_int32, [c_uint64, POINTER(Batch), c_int64]),
     ("dividere_outlet_send", c_int32, [POINTER(Outlet), c_void_p, c_size_t]),
+    ("dividere_outlet_call", c_int32, [POINTER(Outlet), c_void_p, c_size_t, c_int32, c_int64, c_int64, POINTER(c_uint64), POINTER(Batch)]),
     ("dividere_socket_send", c_int32, [c_uint64, c_void_p]),
     ("dividere_socket_send_within", c_int32, [c_uint64, c_void_p, c_int64]),
     ("dividere_socket_send_typed", c_int32, [c_uint64, c_char_p, c_void_p, c_size_t]),
