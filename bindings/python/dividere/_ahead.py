@@ -16,7 +16,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from ctypes import c_uint64
+from ctypes import c_uint64, string_at
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from dividere import _slots
 from dividere._library import NOW, bare, lib
 from dividere._types import class_of, makers, parse, undecodable
 from dividere._waiting import WOULD_BLOCK, interruptible
-from dividere.errors import DecodeError, error_of
+from dividere.errors import DecodeError, Error, error_of
 
 #: The most messages.
 MOST = 128
@@ -67,6 +67,8 @@ class ReadAhead:
         # raises, as Ctrl-C does, may end a fetch at any point.
         self._queued = 0
         self._is_fetching = False
+        # The places of those messages in the slot that are large, and not replaced by the next ones.
+        self._large: list[int] = []
         # Taken again by a signal's handler that closes the subscriber, whatever this thread does then.
         self._lock = threading.RLock()
         #: One entry for each that sleeps, or may sleep, until there is something to receive.
@@ -113,6 +115,16 @@ class ReadAhead:
             assert self._slot is not None
             return self._slot.all_bytes(entry[2])
 
+    def many_bytes(self, most: int) -> list[bytes]:
+        """The bytes of what was read ahead, at most so many messages."""
+        found: list[bytes] = []
+        while len(found) < most:
+            data = self.next_bytes()
+            if data is None:
+                break
+            found.append(data)
+        return found
+
     def many(self, most: int) -> list[Any]:
         """What was read ahead, at most so many messages; a DecodeError in place of one that is none."""
         found: list[Any] = []
@@ -125,6 +137,28 @@ class ReadAhead:
             except DecodeError as error:
                 found.append(error)
         return found
+
+    def and_more(
+        self,
+        take: Callable[[int], list[Any]],
+        receive: Callable[[int, float | None], list[Any]],
+        most: int,
+        timeout: float | None,
+    ) -> list[Any]:
+        """What was read ahead, as `take` gives it, and what else is there, which `receive` waits for if need be."""
+        try:
+            found = [] if self.asleep() else take(most)
+            if not found:
+                return receive(most, timeout)
+            if len(found) < most:
+                try:
+                    found += receive(most - len(found), 0)
+                except Error:
+                    # What was found comes first; what is wrong is told next time.
+                    pass
+            return found
+        finally:
+            self.awake()
 
     def asleep(self) -> bool:
         """Somebody is about to sleep until there is something to receive: nothing is read ahead until `awake`. False
@@ -166,6 +200,7 @@ class ReadAhead:
         self.queue.clear()
         self._lock = threading.RLock()
         self._slot, self._is_fetching = None, False
+        self._large.clear()
 
     def _taken(self) -> Entry | None:
         try:
@@ -192,7 +227,7 @@ class ReadAhead:
                 if slot is None:
                     slot = self._slot = _slots.batch()
                 batch = slot.batch
-                batch.count, batch.typed, batch.framed, batch.stops_when_full = self._count, 1, 0, 1
+                batch.count, batch.typed, batch.framed = self._count, 1, 0
                 batch.received = batch.described = self._queued = 0
                 self._is_fetching = True
                 _recv_batch(self._handle, slot.into, NOW)
@@ -203,15 +238,19 @@ class ReadAhead:
         """Puts into the queue what was received."""
         slot = self._slot
         if slot is not None and slot.batch.received:
-            buffer, batch = slot.buffer, slot.batch
-            for index, (kind, _, _, _, length, size, offset) in enumerate(slot.described()):
+            buffer, batch, total = slot.buffer, slot.batch, 0
+            described = enumerate(slot.described())
+            for index, (kind, _, _, _, length, size, offset, name_at, payload_at) in described:
+                total += size
                 if index < self._queued:
                     continue
+                if offset == _slots.NOT_COPIED:
+                    self._large.append(index)
                 if kind != _slots.TYPED:
                     entry: Entry = (_refuse, slot.all_bytes(index), index)
                 elif offset == _slots.NOT_COPIED:
-                    _, name, payload = slot.look(index)
-                    entry = (_maker(name), payload, index)
+                    name = string_at(name_at, length)
+                    entry = (makers.get(name) or _maker(name), string_at(payload_at, size), index)
                 else:
                     middle = offset + length
                     name = buffer[offset:middle]
@@ -220,7 +259,8 @@ class ReadAhead:
                 self.queue.append(entry)
             if batch.received == batch.count:
                 self._count = min(2 * self._count, self._most)
-            elif offset != _slots.NOT_COPIED:
+            elif total < _slots.BATCH_MOST_BYTES * 3 // 4:
+                # It was not its bytes that ended it: there was no more.
                 self._count = 1
         else:
             self._count = 1
@@ -232,9 +272,10 @@ class ReadAhead:
             self._release()
 
     def _clear_large(self) -> None:
-        # The last one that was received may be large, and not replaced by the next ones.
-        if self._slot is not None and self._slot.batch.received:
-            self._slot.clear(self._slot.batch.received - 1)
+        if self._slot is not None:
+            for index in self._large:
+                self._slot.clear(index)
+        self._large.clear()
 
     def _release(self) -> None:
         self._clear_large()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import byref, c_size_t, c_uint64
 from functools import partial
 from types import TracebackType
@@ -13,13 +14,15 @@ from typing import Any, NamedTuple, TypeVar
 from dividere import _abi, _logging, _slots
 from dividere._abi import EventKind, Status
 from dividere._ahead import ReadAhead
-from dividere._library import NOW, bare, lib, quick, waiting
+from dividere._library import NOW, bare, lib, quick
 from dividere._types import name_of, names
 from dividere._waiting import CANCELLED, check_aside, given, interruptible, milliseconds
 from dividere.errors import Closed, Error, StateError, TimedOut, WouldBlock, check, error_of
 from dividere.options import Options, pointer_of
 
 Self = TypeVar("Self", bound="Handle")
+#: Makes a message of the library the one that is to be sent.
+Fill = Callable[[Any], None]
 
 OK = int(Status.OK)
 TIMEOUT = int(Status.TIMEOUT)
@@ -239,19 +242,36 @@ class Handle:
         return f"<{name} at {where}>"
 
 
+def typed(msg: Any, payload: bytes) -> Fill:
+    """What makes a message of the library this message, which is serialised already."""
+    name = names.get(type(msg)) or name_of(msg)
+    return lambda message: check(quick.message_set(message, name, payload, len(payload)))
+
+
+def untyped(data: bytes | bytearray | memoryview) -> Fill:
+    """The same for bytes as they are."""
+    plain = bytes_of(data)
+    return lambda message: check(quick.message_set_bytes(message, plain, len(plain)))
+
+
 class Sender(Handle):
     """A handle that sends bytes."""
 
-    def _send_bytes(self, data: bytes | bytearray | memoryview) -> None:
+    #: 1: a send that would have to wait says so, and waits apart. So it need not let go of the interpreter's lock.
+    _never_waits = 1
+    #: Sends a payload by an outlet.
+    _deliver: Any = bare.outlet_send
+
+    def _send_bytes(self, data: bytes | bytearray | memoryview, timeout: float | None) -> None:
+        if timeout is not None:
+            self._send_message(untyped(data), timeout)
+            return
         plain = bytes_of(data)
         status = lib.socket_send_bytes(self._id, plain, len(plain))
         while status == CANCELLED:
             status = lib.socket_send_bytes(self._id, plain, len(plain))
         if status:
             raise error_of(status)
-
-    #: Sends a payload by an outlet: without letting go of the interpreter's lock where that never waits.
-    _deliver: Any = waiting.outlet_send
 
     def _outlet_for(self, msg: Any) -> tuple[Any, Any]:
         """How messages of this class are serialised, and where they go. Kept for the next one."""
@@ -261,17 +281,57 @@ class Sender(Handle):
             socket=self._id,
             type_name=ctypes.cast(ctypes.c_char_p(name), ctypes.c_void_p),
             type_name_len=len(name),
+            never_waits=self._never_waits,
         )
         # Methods are looked up slowly in a message: its fields come first.
         way = self._outlets[kind] = kind.SerializeToString, byref(place)
         return way
 
-    def _undelivered(self, status: int, outlet: Any, payload: bytes) -> None:
-        """What follows when a send gave a status: it is made again after a signal, or fails."""
-        while status == CANCELLED:
-            status = self._deliver(outlet, payload, len(payload))
-        if status:
+    def _undelivered(self, status: int, msg: Any, payload: bytes, timeout: float | None) -> None:
+        """What follows when a send gave a status: it waits for room, or fails."""
+        if status != WOULD_BLOCK or not self._never_waits or timeout == 0:
             raise error_of(status)
+        self._send_message(typed(msg, payload), timeout)
+
+    def _send_message(self, fill: Fill, timeout: float | None) -> None:
+        """Sends what `fill` makes of a message; it waits for room so many seconds, or as the options say."""
+        slot = _slots.single()
+        try:
+            message = slot.messages[0]
+            fill(message)
+            try:
+                check(self._send_from(message, timeout))
+            except BaseException:
+                slot.clear(0)
+                raise
+        finally:
+            _slots.singles.append(slot)
+
+    def _send_from(self, message: Any, timeout: float | None) -> int:
+        if timeout is not None:
+            return interruptible(partial(lib.socket_send_within, self._id, message), milliseconds(timeout))
+        status: int = lib.socket_send(self._id, message)
+        while status == CANCELLED:
+            status = lib.socket_send(self._id, message)
+        return status
+
+    def _room_fileno(self) -> int:
+        """What is readable when a send that would have waited may work."""
+        fd = ctypes.c_int32()
+        check(quick.socket_room_fd(self._id, byref(fd)))
+        return fd.value
+
+    def _seconds_for_room(self) -> float | None:
+        """How long a send waits for room as the options say; None where it does not wait."""
+        options = self._options if self._options is not None else Options()
+        if options.get("full_queue", 0) not in (0, 2, "usual", "block"):
+            return None
+        return self._send_seconds()
+
+    def _send_seconds(self) -> float:
+        """The send timeout of the options."""
+        ms: int = 10_000 if self._options is None else self._options.get("send_timeout_ms", 10_000)
+        return math.inf if ms < 0 else ms / 1000
 
 
 class Receiver(Handle):
@@ -292,14 +352,12 @@ class Receiver(Handle):
             _slots.singles.append(slot)
 
     def recv_many(self, most: int = _slots.BATCH_MESSAGES, timeout: float | None = None) -> list[Any]:
-        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to
-        256 of them."""
+        """Waits for a message and takes what else is there already, at most `most`, 256, and what reaches 64 KiB:
+        all in one call into C."""
         slot = _slots.batch()
         try:
-            received: list[Any] = []
-            for count in self._batches(slot, most, 0, milliseconds(timeout)):
-                received += [slot.take(i)[2] for i in range(count)]
-            return received
+            count = self._receive_batch(slot, most, 0, milliseconds(timeout))
+            return [slot.take(i)[2] for i in range(count)]
         finally:
             _slots.batches.append(slot)
 
@@ -346,29 +404,16 @@ class Receiver(Handle):
         if status:
             raise error_of(status)
 
-    def _batches(self, slot: _slots.Slot, most: int, typed: int, ms: int) -> Iterator[int]:
-        """Receives into a slot what is there, at most so many messages, and tells how many came: once, and where
-        they are large, again for each time that they fill the slot."""
+    def _receive_batch(self, slot: _slots.Slot, most: int, typed: int, ms: int) -> int:
+        """Receives into a slot what is there, at most so many messages, and tells how many came."""
         if most < 1:
             raise ValueError(f"at least one message is to be received, not {most}")
         batch = slot.batch
-        left = asked = min(most, _slots.BATCH_MESSAGES)
-        while True:
-            # Typed ones come so that those of one type in a row are parsed at once.
-            batch.count, batch.typed, batch.framed, batch.stops_when_full = left, typed, typed, 1
-            try:
-                self._receive(slot, ms)
-            except Error:
-                if left == asked:
-                    raise
-                # What was found comes first; what is wrong is told next time.
-                return
-            left -= batch.received
-            is_full = slot.is_full()
-            yield batch.received
-            if left == 0 or not is_full:
-                return
-            ms = 0
+        # Typed ones come so that those of one type in a row are parsed at once.
+        batch.count, batch.typed, batch.framed = min(most, _slots.BATCH_MESSAGES), typed, typed
+        self._receive(slot, ms)
+        received: int = batch.received
+        return received
 
     def __iter__(self) -> Iterator[Any]:
         """The messages as they come, until the handle is closed."""

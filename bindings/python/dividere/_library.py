@@ -2,7 +2,7 @@
 
 `lib.f` lets go of the interpreter's lock (the GIL) for the time of the call: for whatever may wait. `quick.f`
 keeps it, which costs a fraction: for what never waits. `bare` and
-`waiting` have three of each for the path of every message.
+`waiting` have four of each for the path of every message.
 """
 
 from __future__ import annotations
@@ -45,11 +45,13 @@ class Bare:
     def __init__(self, library: ctypes.CDLL) -> None:
         #: (outlet, payload, length)
         self.outlet_send: Any = library.dividere_outlet_send
+        #: (outlet, payload, length, may_repeat, reply_timeout, timeout, call, batch)
+        self.outlet_call: Any = library.dividere_outlet_call
         #: (handle, batch, timeout)
         self.recv_batch: Any = library.dividere_socket_recv_batch
         #: (handle, timeout)
         self.wait: Any = library.dividere_socket_wait
-        for function in (self.outlet_send, self.recv_batch, self.wait):
+        for function in (self.outlet_send, self.outlet_call, self.recv_batch, self.wait):
             function.restype = ctypes.c_int32
 
 

@@ -7,23 +7,27 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Iterator
-from ctypes import byref, c_void_p
+from ctypes import byref, c_void_p, string_at
 from typing import Any
 
 from dividere._abi import Batch, Copied, MessageKind, View
 from dividere._library import quick
 from dividere.errors import check
 
-# What is larger is not copied into the buffer but taken from the message.
+# The buffers. What is larger than COPIED_MOST is not copied into them but taken from the message.
 SINGLE_BYTES = 16 * 1024
 BATCH_BYTES = 256 * 1024
+COPIED_MOST = 8 * 1024
 #: The most messages that one call receives.
 BATCH_MESSAGES = 256
+#: Once it has so many bytes a call receives no more: the memory that many large messages take together is fetched from
+#: the system each time, which costs more than they do.
+BATCH_MOST_BYTES = 64 * 1024
 
 UNDECODABLE = int(MessageKind.UNDECODABLE)
 TYPED = int(MessageKind.TYPED)
-#: kind, can_reply, messages, route_count, type_name_len, payload_len, offset
-ENTRY = struct.Struct("=iiQQQQQ")
+#: kind, can_reply, messages, route_count, type_name_len, payload_len, offset, type_name, payload
+ENTRY = struct.Struct("=iiQQQQQQQ")
 NOT_COPIED = (1 << 64) - 1
 
 assert ENTRY.size == ctypes.sizeof(Copied)
@@ -37,7 +41,7 @@ class Slot:
         self._copied = (Copied * count)()
         self.buffer: Any = (ctypes.c_char * size)()
         #: The first description as numbers: kind | can_reply << 32, and the others in their order.
-        self.fields: Any = (ctypes.c_uint64 * 6).from_buffer(self._copied)
+        self.fields: Any = (ctypes.c_uint64 * (ENTRY.size // 8)).from_buffer(self._copied)
         self.entries = memoryview(self._copied).cast("B")
         self.batch = Batch(
             messages=ctypes.cast(self.messages, c_void_p),
@@ -46,6 +50,8 @@ class Slot:
             buffer=ctypes.cast(self.buffer, c_void_p),
             size=size,
             typed=typed,
+            bytes_most=BATCH_MOST_BYTES,
+            copied_most=COPIED_MOST,
         )
         #: What C is given.
         self.into = byref(self.batch)
@@ -53,6 +59,8 @@ class Slot:
             message = c_void_p()
             check(quick.message_new(byref(message)))
             self.messages[i] = message.value
+        # In their order C need not look whether one stands twice.
+        self.messages[:] = sorted(self.messages)
 
     def __del__(self) -> None:
         if quick is not None:
@@ -65,10 +73,6 @@ class Slot:
     def described(self) -> Iterator[tuple[int, ...]]:
         """What was received, as ENTRY has it."""
         return ENTRY.iter_unpack(self.entries[: self.batch.described * ENTRY.size])
-
-    def is_full(self) -> bool:
-        """Whether the message received last did not fit."""
-        return bool(self._copied[self.batch.described - 1].offset == NOT_COPIED)
 
     def route(self, index: int = 0) -> list[bytes]:
         """The frames that routed a message here."""
@@ -103,16 +107,19 @@ class Slot:
 
     def take(self, index: int = 0) -> tuple[int, bytes, bytes]:
         """Kind, type name and payload of a message that was described by itself."""
-        kind, _, _, _, name, payload, offset = ENTRY.unpack_from(self.entries, index * ENTRY.size)
+        entry = ENTRY.unpack_from(self.entries, index * ENTRY.size)
+        kind, _, _, _, name, payload, offset, name_at, payload_at = entry
         if offset != NOT_COPIED:
             middle = offset + name
             return kind, self.buffer[offset:middle], self.buffer[middle : middle + payload]
-        return self.taken_message(index)
+        taken = kind, string_at(name_at, name), string_at(payload_at, payload)
+        # Not to hold on to a large frame until the next message comes.
+        self.clear(index)
+        return taken
 
     def taken_message(self, index: int = 0) -> tuple[int, bytes, bytes]:
         """The same from the message itself, which is empty afterwards."""
         taken = self.look(index)
-        # Not to hold on to a large frame until the next message comes.
         self.clear(index)
         return taken
 

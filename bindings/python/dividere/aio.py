@@ -16,7 +16,6 @@ its `.blocking` is the object below.
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import AsyncIterator, Callable, Sequence
 from ctypes import byref, c_uint64
 from functools import partial
@@ -29,12 +28,9 @@ from dividere import _logging, _slots, connection, messaging, registry, service
 from dividere._connector import Event, Statistics
 from dividere._library import quick
 from dividere._types import MessageType, name_of, names
-from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, elsewhere, milliseconds
+from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, milliseconds
 from dividere.errors import (
     Closed,
-    DecodeError,
-    Error,
-    NotFound,
     TimedOut,
     Unreachable,
     WouldBlock,
@@ -115,7 +111,7 @@ class _Role:
     def __init__(self, blocking: Any) -> None:
         #: The object of `dividere.messaging` or `dividere.connection` below.
         self.blocking = blocking
-        self._readiness = _Readiness()
+        self._readiness, self._room = _Readiness(), _Readiness()
 
     @property
     def _inner(self) -> Any:
@@ -124,6 +120,7 @@ class _Role:
     def close(self) -> None:
         """Closes it. Coroutines that wait end with `Closed`."""
         self._readiness.end()
+        self._room.end()
         self.blocking.close()
 
     @property
@@ -148,6 +145,39 @@ class _Role:
         """What was counted so far."""
         counted: Statistics = self._inner.statistics()
         return counted
+
+    async def _send(self, send: Callable[[float | None], None], timeout: float | None) -> None:
+        """Sends by `send(timeout)`, which waits for nothing where that is 0."""
+        seconds = self._inner._seconds_for_room() if timeout is None else timeout
+        if seconds is None:
+            # As the options say it never waits.
+            send(None)
+        else:
+            await self._when_room(partial(send, 0), seconds)
+
+    async def _when_room(self, attempt: Callable[[], T], timeout: float | None) -> T:
+        """What an attempt gives, which is made again when there may be room, or a connection, after a WouldBlock."""
+        remaining = Remaining(milliseconds(timeout))
+        while True:
+            try:
+                return attempt()
+            except WouldBlock:
+                left = remaining.ms()
+                if left == 0:
+                    raise TimedOut("nobody had room for it in the time given") from None
+            if self.closed:
+                raise Closed("it was closed")
+            pause = None if left < 0 else left / 1000
+            if not self._hears_of_room:
+                pause = _LONGEST_PAUSE if pause is None else min(pause, _LONGEST_PAUSE)
+            try:
+                await self._room.wait(self._inner._room_fileno, pause)
+            except TimedOut:
+                # Another attempt, or the last one.
+                pass
+
+    #: Whether the descriptor tells of room each time. Not of a particular peer's, or of all peers'.
+    _hears_of_room = True
 
     async def wait_connected(self, peers: int = 0, timeout: float | None = None) -> None:
         """Until that many peers are connected; with 0, until each endpoint that this side connects to is."""
@@ -224,14 +254,25 @@ class _Receiving(_Role):
 
 
 class Publisher(_Role):
-    """Publishes messages. Sending does not wait, and so is no coroutine."""
+    """Publishes messages. `send` does not wait, and so is no coroutine: with the option full_queue="block" it raises
+    WouldBlock, and `send_when_room` waits."""
+
+    _hears_of_room = False
 
     def __init__(
         self, endPoint: str | list[str] | messaging.Publisher, *, options: Options | None = None
     ) -> None:
         ready = isinstance(endPoint, messaging.Publisher)
         super().__init__(endPoint if ready else messaging.Publisher(endPoint, options=options))  # type: ignore[arg-type]
-        self.send = self.blocking.send
+        waits = self._inner._never_waits
+        self.send = partial(self.blocking.send, timeout=0) if waits else self.blocking.send
+
+    async def send_when_room(self, msg: Message, *, timeout: float | None = None) -> None:
+        """Publishes a message when all who subscribe have room for it, within `timeout` seconds or the send timeout of
+        the options."""
+        if timeout is None:
+            timeout = self._inner._send_seconds()
+        await self._when_room(partial(self.blocking.send, msg, timeout=0), timeout)
 
     def subscribers(self, message_type: MessageType | None = None) -> int:
         """How many subscribers get messages of a type; without one, how many subscribe to anything."""
@@ -299,10 +340,9 @@ class Request(_Role):
 
     async def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int, whole: Remaining) -> Message:
         inner = self._inner
+        start = partial(self._start, name, payload, ms, may_repeat)
         left = whole.ms()
-        call = await _until(
-            partial(self._start, name, payload, ms, may_repeat), None if left < 0 else left / 1000
-        )
+        call = await self._when_room(start, None if left < 0 else left / 1000)
         remaining = whole.at_most(ms)
         over = False
         try:
@@ -343,38 +383,11 @@ class Request(_Role):
 class _TwoWay(_Receiving):
     """What the roles that send and receive have in common."""
 
-    async def send(self, msg: Any) -> None:
-        """Sends a message. A full queue is waited for in a thread of the loop's executor."""
-        await _send(self.blocking.send, msg)
-
-
-async def _send(send: Callable[[Any], None], msg: Any) -> None:
-    # It waits only where a queue is full, which cannot be asked for beforehand.
-    await _elsewhere(partial(send, msg))
-
-
-async def _elsewhere(call: Callable[[], T]) -> T:
-    """What a call gives that waits, on another thread. Cancelled, nobody hears what comes of it."""
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[T] = loop.create_future()
-
-    def tell(result: Any, failure: BaseException | None) -> None:
-        if outcome.done():
-            return
-        if failure is not None:
-            outcome.set_exception(failure)
-        else:
-            outcome.set_result(result)
-
-    def done(result: T | None, failure: BaseException | None) -> None:
-        try:
-            loop.call_soon_threadsafe(tell, result, failure)
-        except RuntimeError:
-            # The loop is closed: nobody waits.
-            pass
-
-    elsewhere(call, done)
-    return await outcome
+    async def send(self, msg: Any, *, timeout: float | None = None) -> None:
+        """Sends a message. Where a queue is full it waits for room for `timeout` seconds, or as the options say.
+        Cancelled, it has sent nothing."""
+        send = self.blocking.send
+        await self._send(lambda seconds: send(msg, timeout=seconds), timeout)
 
 
 class Response(_TwoWay):
@@ -387,9 +400,7 @@ class Response(_TwoWay):
             endPoint = messaging.Response(endPoint, options=options)
         super().__init__(endPoint)
 
-    async def send(self, msg: Message) -> None:
-        """Answers the request received last. That does not wait."""
-        self.blocking.send(msg)
+    _hears_of_room = False
 
     async def send_error(self, text: str, status: int = 502) -> None:
         """Answers the request received last with an error."""
@@ -406,9 +417,10 @@ class Dealer(_TwoWay):
             endPoint = messaging.Dealer(endPoint, options=options)
         super().__init__(endPoint)
 
-    async def sendWithEmptyFrame(self, msg: Message) -> None:
+    async def sendWithEmptyFrame(self, msg: Message, *, timeout: float | None = None) -> None:
         """Sends with an empty frame in front: the form in which a Response expects a request."""
-        await _send(self.blocking.sendWithEmptyFrame, msg)
+        send = self.blocking.sendWithEmptyFrame
+        await self._send(lambda seconds: send(msg, timeout=seconds), timeout)
 
 
 class Watch(_Receiving):
@@ -420,8 +432,8 @@ class Watch(_Receiving):
 
 
 class ServiceClient:
-    """Calls a service by its name; see `dividere.service.ServiceClient`. Each call that is under way has a thread of
-    its own: the library waits for changes of the instances as well as for the reply."""
+    """Calls a service by its name; see `dividere.service.ServiceClient`. Any number of calls may be under way at once,
+    without a thread for each: the library keeps their time, and the loop watches one descriptor for all."""
 
     def __init__(
         self,
@@ -434,10 +446,26 @@ class ServiceClient:
             name = service.ServiceClient(name, registry, options=options)
         #: The object of `dividere.service` below.
         self.blocking = name
+        self._readiness = _Readiness()
 
     async def call(self, msg: Message, timeout: float | None = None, *, repeat: bool = False) -> Any:
         """Asks an instance and gives its reply within `timeout` seconds. Cancelled, it gives the reply up."""
-        return messaging._made_of(*await _elsewhere(self.blocking._asking(msg, timeout, repeat)))
+        client = self.blocking
+        call = client._start(msg, timeout, repeat)
+        over = False
+        try:
+            while True:
+                status, reply = client._finish(call)
+                over = status not in (WOULD_BLOCK, CANCELLED)
+                if over:
+                    if reply is None:
+                        raise error_of(status)
+                    return messaging._made_of(*reply)
+                # It tells of the end, and of the end of the time given.
+                await self._readiness.wait(client._fileno, None)
+        finally:
+            if not over:
+                client._abandon(call)
 
     async def wait_for_service(self, timeout: float | None = None) -> None:
         """Until an instance is connected."""
@@ -449,6 +477,7 @@ class ServiceClient:
 
     def close(self) -> None:
         """Closes it. Calls under way end with `Closed`."""
+        self._readiness.end()
         self.blocking.close()
 
     @property
@@ -464,101 +493,6 @@ class ServiceClient:
 
     def __repr__(self) -> str:
         return f"<dividere.aio.ServiceClient of {self.blocking!r}>"
-
-
-class MsgReactor:
-    """Receives from several objects as a task of the loop. Derive from it, with a method `handleX(self, obj, msg)` for
-    each type of message X (`handleX(self, obj, id, msg)` for a routed one); methods may be coroutines. Messages of
-    one object are handled one after the other, those of different ones side by side.
-
-        async with MyReactor([aio.Response("tcp://*:5555")]) as reactor:
-            await reactor.wait_stopped()
-    """
-
-    def __init__(self, obj: _Receiving | list[_Receiving]) -> None:
-        self.objList_: list[_Receiving] = obj if isinstance(obj, list) else [obj]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._stopped: asyncio.Event | None = None
-
-    def start(self) -> None:
-        """Begins to receive, in the running loop."""
-        self._stopped = asyncio.Event()
-        self._tasks = [asyncio.ensure_future(self._serve(one)) for one in self.objList_]
-
-    async def stop(self) -> None:
-        """Ends it after the handlers that are under way: what was taken is handled, what was not stays."""
-        if self._stopped is not None:
-            self._stopped.set()
-        current = asyncio.current_task()
-        others = [task for task in self._tasks if task is not current]
-        if others:
-            await asyncio.gather(*others)
-
-    async def wait_stopped(self) -> None:
-        """Until it is stopped."""
-        if self._stopped is not None:
-            await self._stopped.wait()
-
-    async def handleShutdownEvent(self, obj: Any, msg: Any) -> None:
-        """Ends the reactor."""
-        if self._stopped is not None:
-            self._stopped.set()
-
-    async def __aenter__(self) -> MsgReactor:
-        self.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.stop()
-
-    async def _serve(self, one: _Receiving) -> None:
-        assert self._stopped is not None
-        stopped = asyncio.ensure_future(self._stopped.wait())
-        try:
-            while not stopped.done():
-                receiving = asyncio.ensure_future(one.recv())
-                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not receiving.done():
-                    receiving.cancel()
-                try:
-                    received = await receiving
-                except asyncio.CancelledError:
-                    if not receiving.cancelled():
-                        raise
-                    return
-                except Closed:
-                    return
-                except DecodeError as error:
-                    logger.error("a message of no use at %r: %s", one, error)
-                    continue
-                await self._dispatch(one, received)
-        finally:
-            stopped.cancel()
-
-    async def _dispatch(self, one: _Receiving, received: Any) -> None:
-        arguments = (one, *received) if isinstance(received, tuple) else (one, received)
-        name = f"handle{type(arguments[-1]).__name__}"
-        handler = getattr(self, name, None)
-        if handler is None:
-            logger.error("%s has no %s for a message that came to %r", type(self).__name__, name, one)
-            self._refuse(one, f"there is no handler for {name[len('handle') :]}", NotFound.status)
-            return
-        try:
-            outcome = handler(*arguments)
-            if inspect.isawaitable(outcome):
-                await outcome
-        except Exception as error:
-            logger.exception("%s.%s failed", type(self).__name__, name)
-            self._refuse(one, f"{type(error).__name__}: {error}")
-
-    @staticmethod
-    def _refuse(one: _Receiving, text: str, status: int = 502) -> None:
-        """Tells who asked that there will be no answer."""
-        if getattr(one._inner, "_owing", False):
-            try:
-                one._inner.send_error(text, status)
-            except Error as error:
-                logger.debug("cannot tell a requester of an error: %s", error)
 
 
 def asynchronous(blocking: Any) -> Any:
@@ -579,6 +513,11 @@ def asynchronous(blocking: Any) -> Any:
         return _Receiving(blocking)
     raise TypeError(f"there is nothing to wait for at {blocking!r}")
 
+
+from dividere._aio_reactor import MsgReactor  # noqa: E402 - it uses the classes above
+
+# Where programs know it.
+MsgReactor.__module__ = __name__
 
 __all__ = [
     "Dealer",

@@ -13,36 +13,38 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from ctypes import byref, c_size_t, c_uint64, c_void_p
+from ctypes import byref, c_size_t, c_void_p
 from functools import partial
 from typing import Any, Union
 
 from dividere import _abi, _logging, _slots
 from dividere._abi import ProxyKind, Status
 from dividere._ahead import ReadAhead
+from dividere._calling import Calling
 from dividere._connector import (
     OK,
     Event,
     EventKind,
+    Fill,
     Handle,
     Receiver,
     Sender,
     Statistics,
     bytes_of,
+    untyped,
 )
-from dividere._library import bare, lib, quick
+from dividere._library import lib, quick
 from dividere._socket import DEALER, PUB, REP, REQ, SUB, Poller, SocketView
 from dividere._types import MessageType, type_name
 from dividere._waiting import (
     CANCELLED,
     TIMEOUT,
     WOULD_BLOCK,
-    Remaining,
     check_aside,
     interruptible,
     milliseconds,
 )
-from dividere.errors import Closed, Error, StateError, TimedOut, check, error_of
+from dividere.errors import Closed, StateError, TimedOut, check, error_of
 from dividere.options import Options
 
 logger = _logging.connection
@@ -111,20 +113,27 @@ class Connector(Handle):
             logger.debug("Event: %s", event)
 
 
+# What a publisher does whose queue is full, where it does not wait.
+_NEVER_WAITS = (0, 1, 3, "usual", "drop", "fail")
+
+
 class Publisher(Connector, Sender):
     """Publishes to whoever subscribes. It binds to its endpoint."""
 
     def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
         super().__init__()
         # With its usual options a publisher drops and never waits, so that a send need not let go of the GIL.
-        waits = options is not None and options.get("full_queue", 0) not in (0, 1, 3, "drop", "fail")
+        waits = options is not None and options.get("full_queue", 0) not in _NEVER_WAITS
         self._send_one = (lib if waits else quick).socket_send_bytes
-        if not waits:
-            self._deliver = bare.outlet_send
+        self._never_waits = int(waits)
         self._open(lib.publisher_new, endPoint, options, PUB)
 
-    def send(self, msg: Bytes) -> None:
-        """Publishes bytes. What is sent while nobody subscribes is gone."""
+    def send(self, msg: Bytes, *, timeout: float | None = None) -> None:
+        """Publishes bytes. What is sent while nobody subscribes is gone. With a `timeout` it waits so many seconds
+        until all who subscribe have room, whatever the options say."""
+        if timeout is not None:
+            self._send_message(untyped(msg), timeout)
+            return
         data = msg if msg.__class__ is bytes else bytes_of(msg)
         status = self._send_one(self._id, data, len(data))
         if status:
@@ -198,27 +207,9 @@ class Subscriber(Connector, Receiver):
             self._ahead.awake()
 
     def recv_many(self, most: int = _slots.BATCH_MESSAGES, timeout: float | None = None) -> list[bytes]:
-        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to
-        256 of them."""
-        found: list[bytes] = []
-        try:
-            self._ahead.asleep()
-            while len(found) < most:
-                data = self._ahead.next_bytes()
-                if data is None:
-                    break
-                found.append(data)
-            if not found:
-                return super().recv_many(most, timeout)
-            if len(found) < most:
-                try:
-                    found += super().recv_many(most - len(found), 0)
-                except Error:
-                    # What was found comes first; what is wrong is told next time.
-                    pass
-            return found
-        finally:
-            self._ahead.awake()
+        """Waits for a message and takes what else is there already, at most `most`, 256, and what reaches 64 KiB:
+        all in one call into C."""
+        return self._ahead.and_more(self._ahead.many_bytes, super().recv_many, most, timeout)
 
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
@@ -263,106 +254,29 @@ def _new_for_types(endpoints: bytes, options: Any, handle: Any, names: Any) -> i
     return status
 
 
-class Request(Connector, Sender, Receiver):
+class Request(Connector, Calling, Receiver):
     """Asks, and gets an answer. It connects to its endpoints, and asks them in turn. Sending and receiving
     alternate; `call` does both, from any number of threads at once. After a timeout the next request may be sent,
     and the late reply to the old one is never taken for its reply."""
-
-    # Whether threads other than the main one call: then one of them may be the one that receives for all.
-    _shared = False
 
     def __init__(self, endPointList: str | list[str], *, options: Options | None = None) -> None:
         super().__init__()
         self._open(lib.request_new, endPointList, options, REQ)
 
-    def send(self, msg: Bytes) -> None:
-        """Sends a request; the reply is received next. StateError where the reply before was not received."""
-        self._send_bytes(msg)
+    def send(self, msg: Bytes, *, timeout: float | None = None) -> None:
+        """Sends a request; the reply is received next. StateError where the reply before was not received. It waits for
+        a connection and for room, for `timeout` seconds or the send timeout of the options."""
+        self._send_message(untyped(msg), timeout)
 
     def call(self, msg: Bytes, timeout: float | None = None, retries: int = 0) -> bytes:
         """Sends a request and waits for its reply for `timeout` seconds; where none comes, sends it again, to the
         next endpoint, up to `retries` times: so it may be served more than once."""
-        data = bytes_of(msg)
         slot = _slots.single()
         try:
-            check(quick.message_set_bytes(slot.messages[0], data, len(data)))
-            self._call(
-                slot, partial(quick.message_set_bytes, slot.messages[0], data, len(data)), timeout, retries
-            )
+            self._call(partial(self._ask, slot, untyped(msg)), timeout, retries)
             return slot.taken_message()[2]
         finally:
             _slots.singles.append(slot)
-
-    def _call(self, slot: _slots.Slot, again: Any, timeout: float | None, retries: int) -> None:
-        """Sends the message in a slot, and receives the reply into it. `again` prepares it once more."""
-        ms = milliseconds(timeout)
-        # What an attempt leaves of its time is the next one's, to wait for a connection.
-        whole = Remaining(ms)
-        for attempt in range(retries + 1):
-            if attempt:
-                check(again())
-                whole.extend(ms)
-            status = self._ask(slot, ms, int(retries > 0), whole)
-            # Unreachable: its connection was lost, or so answers a broker whose worker died with the request.
-            if status not in (TIMEOUT, WOULD_BLOCK, Status.UNREACHABLE):
-                break
-        if status in (TIMEOUT, WOULD_BLOCK):
-            raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
-        if status:
-            raise error_of(status)
-
-    def _ask(self, slot: _slots.Slot, ms: int, may_repeat: int, whole: Remaining) -> int:
-        message: Any = slot.messages[0]
-        call = c_uint64()
-        status: int = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
-        while status == WOULD_BLOCK:
-            if not self._wait_for_room(whole.ms()):
-                return TIMEOUT
-            status = quick.request_start_call(self._id, message, may_repeat, ms, 0, byref(call))
-        if status:
-            return status
-        over = False
-        try:
-            status = self._finish(call.value, message, whole.at_most(ms))
-            over = status not in (TIMEOUT, WOULD_BLOCK, CANCELLED)
-        finally:
-            if not over:
-                quick.request_abandon_call(self._id, call.value)
-        return status
-
-    def _wait_for_room(self, ms: int) -> bool:
-        try:
-            check_aside(partial(lib.socket_wait_connected, self._id, 1), ms)
-        except TimedOut:
-            return False
-        # Connected; where its queue is full, that lasts.
-        if quick.socket_wait_connected(self._id, 1, 0) == 0:
-            threading.Event().wait(0.001)
-        return True
-
-    def _finish(self, call: int, message: int, remaining: Remaining) -> int:
-        is_main = threading.get_ident() == threading.main_thread().ident
-        if not is_main:
-            self._shared = True
-        elif self._shared:
-            return self._finish_beside_others(call, message, remaining)
-        return interruptible(partial(lib.request_finish_call, self._id, call, message), remaining.ms())
-
-    def _finish_beside_others(self, call: int, message: int, remaining: Remaining) -> int:
-        """Waits at the descriptor: another thread may receive for all, and the sleep of the others is not
-        interruptible."""
-        import select
-
-        poller = select.poll()
-        poller.register(self.fileno(), select.POLLIN)
-        while True:
-            status: int = quick.request_finish_call(self._id, call, message, 0)
-            if status != WOULD_BLOCK:
-                return status
-            left = remaining.ms()
-            if left == 0:
-                return TIMEOUT
-            poller.poll(None if left < 0 else left)
 
     def _has_turns(self) -> bool:
         return True
@@ -384,9 +298,10 @@ class Response(Connector, Sender, Receiver):
         self._owing = True
         return data
 
-    def send(self, msg: Bytes) -> None:
-        """Answers the request received last."""
-        self._send_bytes(msg)
+    def send(self, msg: Bytes, *, timeout: float | None = None) -> None:
+        """Answers the request received last. Where its asker's queue is full it waits for room for `timeout` seconds,
+        or the send timeout of the options."""
+        self._send_bytes(msg, timeout)
         self._answered()
 
     def send_error(self, text: str, status: int = Status.REMOTE) -> None:
@@ -447,10 +362,8 @@ class Dealer(Connector, Sender, Receiver):
         """Waits for a message and takes what else is there already, at most `most`."""
         slot = _slots.batch()
         try:
-            received: list[bytes | Routed] = []
-            for count in self._batches(slot, most, 0, milliseconds(timeout)):
-                received += [self._taken(slot, i) for i in range(count)]
-            return received
+            count = self._receive_batch(slot, most, 0, milliseconds(timeout))
+            return [self._taken(slot, i) for i in range(count)]
         finally:
             _slots.batches.append(slot)
 
@@ -460,18 +373,21 @@ class Dealer(Connector, Sender, Receiver):
         data = slot.take(index)[2]
         return (route, data) if route else data
 
-    def send(self, msg: Bytes | Routed | tuple[Any, ...]) -> None:
-        """Sends bytes to the peers in turn, or, given a route and bytes, on that route."""
+    def send(self, msg: Bytes | Routed | tuple[Any, ...], *, timeout: float | None = None) -> None:
+        """Sends bytes to the peers in turn, or, given a route and bytes, on that route. Where a queue is full it waits
+        for room for `timeout` seconds, or as the options say."""
         if isinstance(msg, tuple):
-            self._send_routed(msg[0], partial(_set_bytes, data=bytes_of(msg[1])))
+            self._send_routed(msg[0], untyped(msg[1]), timeout)
         else:
-            self._send_bytes(msg)
+            self._send_bytes(msg, timeout)
 
-    def sendWithEmptyFrame(self, msg: Bytes) -> None:
+    def sendWithEmptyFrame(self, msg: Bytes, *, timeout: float | None = None) -> None:
         """Sends with an empty frame in front: the form in which a Response expects a request."""
-        self._send_routed([b""], partial(_set_bytes, data=bytes_of(msg)))
+        self._send_routed([b""], untyped(msg), timeout)
 
-    def _send_routed(self, route: list[bytes] | tuple[bytes, ...] | bytes, fill: Any) -> None:
+    def _send_routed(
+        self, route: list[bytes] | tuple[bytes, ...] | bytes, fill: Fill, timeout: float | None
+    ) -> None:
         frames = [route] if isinstance(route, bytes) else [bytes_of(frame) for frame in route]
         pointers = (_abi.Bytes * len(frames))()
         for pointer, frame in zip(pointers, frames):
@@ -481,20 +397,22 @@ class Dealer(Connector, Sender, Receiver):
         try:
             message = slot.messages[0]
             fill(message)
-            if frames == [b""]:
-                send = partial(lib.dealer_send_with_empty_frame, self._id, message)
-            else:
-                send = partial(lib.dealer_send_routed, self._id, pointers, len(frames), message)
-            status = send()
-            while status == CANCELLED:
-                status = send()
-            check(status)
+            try:
+                check(self._send_on(pointers, message, timeout))
+            except BaseException:
+                slot.clear(0)
+                raise
         finally:
             _slots.singles.append(slot)
 
-
-def _set_bytes(message: int, data: bytes) -> None:
-    check(quick.message_set_bytes(message, data, len(data)))
+    def _send_on(self, route: Any, message: Any, timeout: float | None) -> int:
+        to = self._id, route, len(route), message
+        if timeout is not None:
+            return interruptible(partial(lib.dealer_send_routed_within, *to), milliseconds(timeout))
+        status: int = lib.dealer_send_routed(*to)
+        while status == CANCELLED:
+            status = lib.dealer_send_routed(*to)
+        return status
 
 
 def poll(*receivers: Any, timeout: float | None = None) -> Iterator[Any]:

@@ -9,7 +9,9 @@ takes milliseconds as well, as in dividere 2.2.0.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from ctypes import c_int64
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -18,20 +20,18 @@ from google.protobuf.message import Message
 
 from dividere import MsgLib, _logging, _slots, connection
 from dividere._ahead import made
-from dividere._connector import Event, Statistics, until_closed
-from dividere._library import FOREVER, NOW, bare, quick, waiting
+from dividere._connector import Event, Statistics, typed, until_closed
+from dividere._library import FOREVER, NOW, bare, waiting
 from dividere._types import (
     MessageType,
     makers,
-    name_of,
-    names,
     parse,
     parser_of_many,
     type_name,
     undecodable,
 )
 from dividere._waiting import CANCELLED, milliseconds
-from dividere.errors import Closed, DecodeError, Error, check, error_of
+from dividere.errors import Closed, DecodeError, error_of
 from dividere.options import Options
 
 logger = _logging.messaging
@@ -183,25 +183,28 @@ class _Receiving(_Role):
         raise NotImplementedError
 
     def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
-        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
-        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised.
+        """Waits for a message and takes what else is there already, at most `most`, 256, and what reaches 64 KiB:
+        all in one call into C. One that cannot be decoded stands in its place as the `DecodeError`, not raised.
         Messages that came together hold memory together: copy one that is kept for long."""
         slot = _slots.batch()
         try:
-            received: list[Any] = []
-            for _ in self.connection._batches(slot, most, 1, milliseconds(timeout)):
-                self._add_to(received, slot)
-            return received
+            self.connection._receive_batch(slot, most, 1, milliseconds(timeout))
+            return self._all_of(slot)
         finally:
             _slots.batches.append(slot)
 
-    def _add_to(self, received: list[Any], slot: _slots.Slot) -> None:
-        """Adds the messages of a slot."""
+    def _all_of(self, slot: _slots.Slot) -> list[Any]:
+        """The messages of a slot."""
+        received: list[Any] = []
         first = 0
-        for kind, _, count, _, length, size, offset in slot.described():
+        for kind, _, count, routes, length, size, offset, _, _ in slot.described():
             many = None
+            if offset == _slots.NOT_COPIED:
+                received.append(self._one_of_many(slot, first))
+                first += 1
+                continue
             middle = offset + length
-            if kind == _slots.TYPED and offset != _slots.NOT_COPIED and self._plain(slot, first):
+            if kind == _slots.TYPED and not routes:
                 many = parser_of_many(slot.buffer[offset:middle])
             try:
                 if many is not None:
@@ -212,10 +215,7 @@ class _Receiving(_Role):
             if many is None:
                 received += [self._one_of_many(slot, i) for i in range(first, first + count)]
             first += count
-
-    def _plain(self, slot: _slots.Slot, index: int) -> bool:
-        """Whether what was received is the message alone."""
-        return True
+        return received
 
     def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
         try:
@@ -257,8 +257,12 @@ class Publisher(_Role):
         self.pub_ = None
         self.encoder_ = None
 
-    def send(self, msg: Message) -> None:
-        """Publishes a message. What is sent while nobody subscribes is gone."""
+    def send(self, msg: Message, *, timeout: float | None = None) -> None:
+        """Publishes a message. What is sent while nobody subscribes is gone. With a `timeout` it waits so many seconds
+        until all who subscribe have room, whatever the options say."""
+        if timeout is not None:
+            self.connection._send_message(typed(msg, msg.SerializeToString()), timeout)
+            return
         try:
             serialize, outlet = self._outlets[type(msg)]
         except KeyError:
@@ -266,7 +270,7 @@ class Publisher(_Role):
         payload = serialize(msg)
         status = self._deliver(outlet, payload, len(payload))
         if status:
-            self.connection._undelivered(status, outlet, payload)
+            self.connection._undelivered(status, msg, payload, None)
 
     def subscribers(self, message_type: MessageType | None = None) -> int:
         """How many subscribers get messages of a type; without one, how many subscribe to anything."""
@@ -321,23 +325,10 @@ class Subscriber(_Receiving):
             return made((make, payload, 0))
 
     def recv_many(self, most: int = _BATCH, timeout: float | None = None) -> list[Any]:
-        """Waits for a message and takes what else is there already, at most `most`: one call into C for up to 256
-        of them. One that cannot be decoded stands in its place as the `DecodeError`, which is not raised.
+        """Waits for a message and takes what else is there already, at most `most`, 256, and what reaches 64 KiB:
+        all in one call into C. One that cannot be decoded stands in its place as the `DecodeError`, not raised.
         Messages that came together hold memory together: copy one that is kept for long."""
-        ahead = self._ahead
-        try:
-            found = [] if ahead.asleep() else ahead.many(most)
-            if not found:
-                return super().recv_many(most, timeout)
-            if len(found) < most:
-                try:
-                    found += super().recv_many(most - len(found), 0)
-                except Error:
-                    # What was found comes first; what is wrong is told next time.
-                    pass
-            return found
-        finally:
-            ahead.awake()
+        return self._ahead.and_more(self._ahead.many, super().recv_many, most, timeout)
 
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether
@@ -372,8 +363,9 @@ class _Sending(_Receiving):
         self.encoder_ = None
         self.decoder_ = None
 
-    def send(self, msg: Message) -> None:
-        """Sends a message."""
+    def send(self, msg: Message, *, timeout: float | None = None) -> None:
+        """Sends a message. Where a queue is full, and a request has nobody connected, it waits for `timeout` seconds,
+        or as long as the options say."""
         sock = self.sock_ or self.connection
         try:
             serialize, outlet = sock._outlets[type(msg)]
@@ -382,7 +374,7 @@ class _Sending(_Receiving):
         payload = serialize(msg)
         status = sock._deliver(outlet, payload, len(payload))
         if status:
-            sock._undelivered(status, outlet, payload)
+            sock._undelivered(status, msg, payload, timeout)
         if sock._owing:
             sock._answered()
 
@@ -401,10 +393,17 @@ class _Sending(_Receiving):
                     status = _recv_batch_waiting(sock._handle, slot.into, FOREVER)
                 if status:
                     raise error_of(status)
+            elif timeout > 0:
+                began, ms = monotonic(), milliseconds(timeout)
+                status = _recv_batch_waiting(sock._handle, slot.into, c_int64(ms))
+                if status == CANCELLED:
+                    sock._receive(slot, milliseconds(timeout - (monotonic() - began)))
+                elif status:
+                    raise error_of(status)
             else:
                 status = _recv_batch(sock._handle, slot.into, NOW)
                 if status:
-                    sock._receive_after(status, slot, milliseconds(timeout))
+                    raise error_of(status)
             fields, buffer = slot.fields, slot.buffer
             length = fields[3]
             try:
@@ -436,18 +435,26 @@ class Request(_Sending):
         """Sends a message and waits for its reply for `timeout` seconds; where none comes, sends it again, to the
         next endpoint, up to `retries` times: so it may be served more than once. Where the other side answered with
         an error, that is raised."""
-        name, payload = names.get(msg.__class__) or name_of(msg), msg.SerializeToString()
-        slot = _slots.single()
+        sock = self.sock_ or self.connection
         try:
-            fill = partial(quick.message_set, slot.messages[0], name, payload, len(payload))
-            check(fill())
-            self.connection._call(slot, fill, timeout, retries)
-            kind, name, payload = slot.taken_message()
-            if kind != _slots.TYPED:
-                raise undecodable(payload)
-            return parse(name, payload)
+            serialize, outlet = sock._outlets[type(msg)]
+        except KeyError:
+            serialize, outlet = sock._outlet_for(msg)
+        payload = serialize(msg)
+        slot = _slots.typed_single()
+        try:
+            sock._call(partial(sock._ask_typed, slot, outlet, payload), timeout, retries)
+            fields = slot.fields
+            length = fields[3]
+            try:
+                if not fields[5]:
+                    return makers[slot.buffer[:length]](slot.buffer[length : length + fields[4]])
+            except (KeyError, ProtobufDecodeError):
+                # Told below, with all that belongs to it.
+                pass
+            return _made_of(*slot.take())
         finally:
-            _slots.singles.append(slot)
+            _slots.typed_singles.append(slot)
 
 
 class Response(_Sending):
@@ -503,9 +510,6 @@ class Dealer(_Sending):
         route = slot.route()
         return route, _made_of(*slot.take())
 
-    def _plain(self, slot: _slots.Slot, index: int) -> bool:
-        return not slot.route(index)
-
     def _one_of_many(self, slot: _slots.Slot, index: int) -> Any:
         try:
             route = slot.route(index)
@@ -514,26 +518,17 @@ class Dealer(_Sending):
             return error
         return (route, message) if route else message
 
-    def send(self, msg: Message | Routed | tuple[Any, ...]) -> None:
-        """Sends a message to the peers in turn, or, given a route and a message, on that route."""
+    def send(self, msg: Message | Routed | tuple[Any, ...], *, timeout: float | None = None) -> None:
+        """Sends a message to the peers in turn, or, given a route and a message, on that route. Where a queue is full
+        it waits for room for `timeout` seconds, or as the options say."""
         if isinstance(msg, tuple):
-            self.connection._send_routed(msg[0], _filling(msg[1]))
+            self.connection._send_routed(msg[0], typed(msg[1], msg[1].SerializeToString()), timeout)
         else:
-            super().send(msg)
+            super().send(msg, timeout=timeout)
 
-    def sendWithEmptyFrame(self, msg: Message) -> None:
+    def sendWithEmptyFrame(self, msg: Message, *, timeout: float | None = None) -> None:
         """Sends with an empty frame in front: the form in which a Response expects a request."""
-        self.connection._send_routed([b""], _filling(msg))
-
-
-def _filling(msg: Message) -> Any:
-    """What makes a message of the library this message."""
-    name, payload = names.get(msg.__class__) or name_of(msg), msg.SerializeToString()
-
-    def fill(message: int) -> None:
-        check(quick.message_set(message, name, payload, len(payload)))
-
-    return fill
+        self.connection._send_routed([b""], typed(msg, msg.SerializeToString()), timeout)
 
 
 from dividere._reactor import (  # noqa: E402 - they use the classes above

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from ctypes import byref, c_uint64, c_void_p
@@ -131,12 +132,9 @@ class ServiceClient:
         or stops. With `repeat` also where an instance went away with the request: it may be served more than once.
         NotFound, at once, where nobody has the name; Busy where all are; Unreachable where the instance went away and
         may have served it or not; else the exception for what the service answered."""
-        return messaging._made_of(*beside(self._asking(msg, timeout, repeat)))
-
-    def _asking(self, msg: Message, timeout: float | None, repeat: bool) -> partial[tuple[int, bytes, bytes]]:
-        """The call, for whichever thread makes it."""
-        name = names.get(type(msg)) or name_of(msg)
-        return partial(self._ask, name, msg.SerializeToString(), milliseconds(timeout), int(repeat))
+        name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
+        ask = partial(self._ask, name, payload, milliseconds(timeout), int(repeat))
+        return messaging._made_of(*beside(ask))
 
     def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> tuple[int, bytes, bytes]:
         # Taken and given back by the thread that makes the call: nobody else has them when it is given up.
@@ -148,6 +146,37 @@ class ServiceClient:
         finally:
             request.clear(0)
             _slots.singles += (request, reply)
+
+    def _start(self, msg: Message, timeout: float | None, repeat: bool) -> int:
+        """Begins a call, without waiting; its number."""
+        name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
+        slot, call = _slots.single(), c_uint64()
+        try:
+            message = slot.messages[0]
+            check(quick.message_set(message, name, payload, len(payload)))
+            ms = milliseconds(timeout)
+            check(lib.service_client_start_call(self._id, message, ms, int(repeat), byref(call)))
+            return call.value
+        finally:
+            _slots.singles.append(slot)
+
+    def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
+        """What came of it so far: a status, and the reply."""
+        slot = _slots.single()
+        try:
+            status: int = lib.service_client_finish_call(self._id, call, slot.messages[0], 0)
+            return status, slot.taken_message() if status == 0 else None
+        finally:
+            _slots.singles.append(slot)
+
+    def _abandon(self, call: int) -> None:
+        lib.service_client_abandon_call(self._id, call)
+
+    def _fileno(self) -> int:
+        """What is readable while calls are over that were begun."""
+        fd = ctypes.c_int32()
+        check(quick.service_client_fd(self._id, byref(fd)))
+        return fd.value
 
     def wait_for_service(self, timeout: float | None = None) -> None:
         """Waits until an instance is connected: for those who are there before the service is."""

@@ -23,6 +23,31 @@ def test_every_function_is_in_the_library():
         assert getattr(_library.lib, name[len("dividere_") :])
 
 
+@pytest.mark.parametrize("version, lacks", [(_abi.VERSION[0] + 1, ""), (_abi.VERSION[0], "outlet_call")])
+def test_a_library_of_another_interface_is_refused(tmp_path, version, lacks):
+    functions = {name: 0 for name, _, _ in _abi.FUNCTIONS if name != f"dividere_{lacks}"}
+    functions["dividere_abi_version"] = version
+    text = "".join(f"int {name}(void) {{ return {value}; }}\n" for name, value in functions.items())
+    text = text.replace(
+        "int dividere_version(void) { return 0; }", 'const char *dividere_version(void) { return "9.8.7"; }'
+    )
+    source, library = tmp_path / "other.c", tmp_path / "libother.so"
+    source.write_text(text)
+    subprocess.run(["cc", "-shared", "-fPIC", str(source), "-o", str(library)], check=True)
+    environment = {**os.environ, "DIVIDERE_LIBRARY": str(library)}
+    ended = subprocess.run(
+        [sys.executable, "-c", "import dividere"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    told = ended.stderr.splitlines()[-1]
+    assert told.startswith(f"ImportError: {library} is dividere 9.8.7, which is not what this package"), told
+    assert (lacks or f"interface is {version}") in told
+
+
 def test_structures_are_as_large_as_in_c(tmp_path):
     names = [
         (camel, name)

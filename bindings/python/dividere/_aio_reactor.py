@@ -1,0 +1,110 @@
+"""The reactor for asyncio, which `dividere.aio` gives out."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from dividere import _logging
+from dividere.errors import Closed, DecodeError, Error, NotFound
+
+if TYPE_CHECKING:
+    from dividere.aio import _Receiving
+
+logger = _logging.messaging
+
+
+class MsgReactor:
+    """Receives from several objects as a task of the loop. Derive from it, with a method `handleX(self, obj, msg)` for
+    each type of message X (`handleX(self, obj, id, msg)` for a routed one); methods may be coroutines. Messages of
+    one object are handled one after the other, those of different ones side by side.
+
+        async with MyReactor([aio.Response("tcp://*:5555")]) as reactor:
+            await reactor.wait_stopped()
+    """
+
+    def __init__(self, obj: _Receiving | list[_Receiving]) -> None:
+        self.objList_: list[_Receiving] = obj if isinstance(obj, list) else [obj]
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopped: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Begins to receive, in the running loop."""
+        self._stopped = asyncio.Event()
+        self._tasks = [asyncio.ensure_future(self._serve(one)) for one in self.objList_]
+
+    async def stop(self) -> None:
+        """Ends it after the handlers that are under way: what was taken is handled, what was not stays."""
+        if self._stopped is not None:
+            self._stopped.set()
+        current = asyncio.current_task()
+        others = [task for task in self._tasks if task is not current]
+        if others:
+            await asyncio.gather(*others)
+
+    async def wait_stopped(self) -> None:
+        """Until it is stopped."""
+        if self._stopped is not None:
+            await self._stopped.wait()
+
+    async def handleShutdownEvent(self, obj: Any, msg: Any) -> None:
+        """Ends the reactor."""
+        if self._stopped is not None:
+            self._stopped.set()
+
+    async def __aenter__(self) -> MsgReactor:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def _serve(self, one: _Receiving) -> None:
+        assert self._stopped is not None
+        stopped = asyncio.ensure_future(self._stopped.wait())
+        try:
+            while not stopped.done():
+                receiving = asyncio.ensure_future(one.recv())
+                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not receiving.done():
+                    receiving.cancel()
+                try:
+                    received = await receiving
+                except asyncio.CancelledError:
+                    if not receiving.cancelled():
+                        raise
+                    return
+                except Closed:
+                    return
+                except DecodeError as error:
+                    logger.error("a message of no use at %r: %s", one, error)
+                    continue
+                await self._dispatch(one, received)
+        finally:
+            stopped.cancel()
+
+    async def _dispatch(self, one: _Receiving, received: Any) -> None:
+        arguments = (one, *received) if isinstance(received, tuple) else (one, received)
+        name = f"handle{type(arguments[-1]).__name__}"
+        handler = getattr(self, name, None)
+        if handler is None:
+            logger.error("%s has no %s for a message that came to %r", type(self).__name__, name, one)
+            self._refuse(one, f"there is no handler for {name[len('handle') :]}", NotFound.status)
+            return
+        try:
+            outcome = handler(*arguments)
+            if inspect.isawaitable(outcome):
+                await outcome
+        except Exception as error:
+            logger.exception("%s.%s failed", type(self).__name__, name)
+            self._refuse(one, f"{type(error).__name__}: {error}")
+
+    @staticmethod
+    def _refuse(one: _Receiving, text: str, status: int = 502) -> None:
+        """Tells who asked that there will be no answer."""
+        if getattr(one._inner, "_owing", False):
+            try:
+                one._inner.send_error(text, status)
+            except Error as error:
+                logger.debug("cannot tell a requester of an error: %s", error)
