@@ -18,5 +18,8 @@ shift 2
 export PKG_CONFIG_PATH="$build/pkgconfig" GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -p=${JOBS:-2}"
 # go gives the linker what it has to know of a position-independent gcc only where CC is one word.
 case ${CC:-} in *\ *) export CC=gcc ;; esac
+# Go's build cache knows flags, and not that a header outside the module has changed.
+CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_HEADER_SUM=$(cksum <include/dividere.h | cut -d' ' -f1)"
+export CGO_CFLAGS
 cd "$folder"
 exec go build -tags dividere_static -o "$output" "${@:-.}"

@@ -25,6 +25,9 @@ export LD_LIBRARY_PATH
 # go gives the linker what it has to know of a position-independent gcc only where CC is one word.
 case ${CC:-} in *\ *) export CC=gcc ;; esac
 case ${CXX:-} in *\ *) export CXX=g++ ;; esac
+# Go's build cache knows flags, and not that a header outside the module has changed.
+CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_HEADER_SUM=$(cksum <include/dividere.h | cut -d' ' -f1)"
+export CGO_CFLAGS
 cd "$here"
 
 echo "--- what is generated is up to date"
