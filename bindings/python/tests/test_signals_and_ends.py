@@ -81,8 +81,8 @@ def until_asleep(program):
 @pytest.mark.parametrize("name", WAITS)
 def test_ctrl_c_interrupts_a_wait_at_once(run, name):
     took = []
-    # A busy machine may be slow now and then.
-    while len(took) < 5 and not (took and took[-1] < 0.15):
+    # A busy machine may be slow now and then: the middle of three counts.
+    while len(took) < 3:
         program = run(START + WAITS[name] + INTERRUPTED)
         assert program.line() == "ready"
         until_asleep(program)
@@ -93,7 +93,7 @@ def test_ctrl_c_interrupts_a_wait_at_once(run, name):
         took.append(float(at) - sent)
         program.ends()
     # Far below every slice and timeout in it.
-    assert min(took) < 0.15
+    assert sorted(took)[1] < 0.15, took
 
 
 def test_a_signal_with_a_handler_that_returns_does_not_end_the_wait(run):
