@@ -1,6 +1,7 @@
 """The name registry of the C ABI, as far as the tests against dividere 2.2.0 need it: from the tree in $BUILD."""
 
 import ctypes
+import importlib.util
 import os
 import pathlib
 
@@ -16,18 +17,16 @@ class Handle(ctypes.Structure):
     _fields_ = [("id", ctypes.c_uint64)]
 
 
-class InstanceView(ctypes.Structure):
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("endpoint", ctypes.c_char_p),
-        ("server", ctypes.c_char_p),
-        ("port", ctypes.c_uint32),
-        ("lease_ms", ctypes.c_uint32),
-        ("metadata", ctypes.c_void_p),
-        ("metadata_len", ctypes.c_size_t),
-        ("id", ctypes.c_uint64),
-        ("revision", ctypes.c_uint64),
-    ]
+def declarations():
+    """What is made from the header for the Python binding: its structs are written in no other place."""
+    path = pathlib.Path(__file__).parents[2] / "bindings" / "python" / "dividere" / "_abi.py"
+    spec = importlib.util.spec_from_file_location("dividere_declarations", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+InstanceView = declarations().Instance
 
 
 def load():
@@ -112,7 +111,7 @@ class Client:
         view = InstanceView()
         for index in range(LIBRARY.dividere_instances_count(found)):
             check(LIBRARY.dividere_instances_get(found, index, ctypes.byref(view)))
-            places.append((view.server.decode(), view.port, view.lease_ms))
+            places.append((ctypes.string_at(view.server).decode(), view.port, view.lease_ms))
         LIBRARY.dividere_instances_free(found)
         return places
 
