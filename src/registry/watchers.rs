@@ -55,6 +55,8 @@ struct Watcher {
     due: bool,
     told_at: Instant,
     forgotten_at: Instant,
+    /// Where it stands in the queue: no later than that.
+    queued: Instant,
 }
 
 /// The state is told as it is while it is told; what changes meanwhile is told afterwards, once more.
@@ -172,13 +174,14 @@ impl Watchers {
             due: true,
             told_at: now,
             forgotten_at: now + FORGOTTEN_AFTER,
+            queued: now + FORGOTTEN_AFTER,
         };
         let index = match watcher.prefix {
             true => &mut self.by_prefix,
             false => &mut self.by_name,
         };
         index.entry(watcher.name.clone()).or_default().insert(number);
-        self.queue.insert((watcher.forgotten_at, number));
+        self.queue.insert((watcher.queued, number));
         self.numbers.insert(key, number);
         self.watchers.insert(number, watcher);
         self.ready.insert(number);
@@ -190,6 +193,7 @@ impl Watchers {
         };
         self.numbers.remove(&watcher.key);
         self.ready.remove(&number);
+        self.queue.remove(&(watcher.queued, number));
         let index = match watcher.prefix {
             true => &mut self.by_prefix,
             false => &mut self.by_name,
@@ -200,7 +204,6 @@ impl Watchers {
                 index.remove(&watcher.name);
             }
         }
-        // Its place in the queue goes when its time comes.
     }
 
     fn set_ready(&mut self, number: u64, ready: bool) {
@@ -214,12 +217,14 @@ impl Watchers {
     pub fn expire(&mut self, now: Instant) {
         while let Some(&(at, number)) = self.queue.first().filter(|(at, _)| *at <= now) {
             self.queue.remove(&(at, number));
-            match self.watchers.get(&number).map(|watcher| watcher.forgotten_at) {
-                Some(later) if later > now => {
-                    self.queue.insert((later, number));
-                }
-                Some(_) => self.forget(number),
-                None => {}
+            let Some(watcher) = self.watchers.get_mut(&number) else {
+                continue;
+            };
+            if watcher.forgotten_at > now {
+                watcher.queued = watcher.forgotten_at;
+                self.queue.insert((watcher.queued, number));
+            } else {
+                self.forget(number);
             }
         }
     }

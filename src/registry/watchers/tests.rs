@@ -280,8 +280,12 @@ fn who_is_silent_or_gone_is_forgotten_and_there_are_no_more_than_the_limit() {
     let refused = world.watchers.request(route(), request(10), 1, world.now).unwrap_err();
     assert_eq!(refused.status(), Status::Limit);
     // Asking again is no second watch.
-    world.ask(request(3));
+    for _ in 0..1000 {
+        world.ask(request(3));
+    }
     assert_eq!(world.watchers.len(), 10);
+    // Nor does anything of those before it stay until its time comes.
+    assert_eq!(world.watchers.queue.len(), 10);
     world.now += FORGOTTEN_AFTER - Duration::from_secs(1);
     let renewal = WatchRequest {
         action: Action::Renew.into(),
