@@ -1,5 +1,6 @@
 //! Answers what registries are asked. No socket, no thread, no clock: a request and the time go in, a reply comes out.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,8 +26,35 @@ pub(super) struct Registrar {
     pub store: Box<dyn Store>,
     pub leases: Leases,
     limits: RegistryOptions,
-    /// Whose turn it is among the instances of a name.
-    turn: usize,
+    turns: Turns,
+}
+
+/// Whose turn it is among the instances of a name: counted for each, as names may be asked for in turn, too.
+#[derive(Default)]
+struct Turns {
+    by_name: HashMap<String, usize>,
+    /// Where the next name begins.
+    first: usize,
+}
+
+/// Of more names with several instances the turns are forgotten, and begin anew.
+const MOST_TURNS: usize = 4096;
+
+impl Turns {
+    fn next(&mut self, name: &str) -> usize {
+        if let Some(turn) = self.by_name.get_mut(name) {
+            *turn = turn.wrapping_add(1);
+            return *turn;
+        }
+        if self.by_name.len() >= MOST_TURNS {
+            self.by_name.clear();
+        }
+        // By the golden ratio: not the same one again each time that turns were forgotten.
+        self.first = self.first.wrapping_add(0x9E37_79B9_7F4A_7C15_u64 as usize);
+        let turn = self.first >> (usize::BITS / 2);
+        self.by_name.insert(name.to_owned(), turn);
+        turn
+    }
 }
 
 impl Registrar {
@@ -36,7 +64,7 @@ impl Registrar {
             store,
             leases: Leases::default(),
             limits,
-            turn: 0,
+            turns: Turns::default(),
         }
     }
 
@@ -200,10 +228,11 @@ impl Registrar {
                 // Those with a lease are known to live. 2.2.0's one, with the least number, is not.
                 let leased = &of_name[of_name.partition_point(|instance| instance.id == 0)..];
                 let choice = if leased.is_empty() { of_name } else { leased };
-                if !choice.is_empty() {
-                    self.turn = self.turn.wrapping_add(1);
-                    told.push(&choice[self.turn % choice.len()]);
-                }
+                let at = match choice.len() {
+                    0 | 1 => 0,
+                    count => self.turns.next(&request.service_name) % count,
+                };
+                told.extend(choice.get(at));
             }
             Some(most) => {
                 let mut page = Page::new(most);

@@ -131,6 +131,29 @@ fn several_instances_of_a_name_take_turns_and_the_one_of_old_is_the_last_resort(
     assert_eq!(desk.ids("a"), [5, 6]);
 }
 
+/// Who asks for two names in turn gets the instances of each in turn, too.
+#[test]
+fn turns_are_counted_for_each_name() {
+    let mut desk = desk();
+    for (name, instance) in [("a", 1), ("a", 2), ("b", 3), ("b", 4)] {
+        desk.register(name, instance).unwrap();
+    }
+    let mut seen: Vec<u32> = (0..4).map(|i| desk.servers(["a", "b"][i % 2], Some(1)).port).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [1001, 1002, 1003, 1004]);
+    // However many names there are, what is kept of them is bounded, and all instances have their turns.
+    let mut turns = Turns::default();
+    let mut firsts = 0;
+    for round in 0..100 {
+        for name in 0..MOST_TURNS + 1000 {
+            let first = turns.next(&name.to_string()) % 2 == 0;
+            firsts += usize::from(name == 7 && first);
+        }
+        assert!(turns.by_name.len() <= MOST_TURNS, "round {round}");
+    }
+    assert!((20..=80).contains(&firsts), "{firsts} of 100");
+}
+
 #[test]
 fn a_lease_is_renewed_released_or_over() {
     let mut desk = desk();
