@@ -196,6 +196,28 @@ fn with_several_registries_the_next_one_takes_over_from_a_dead_and_from_a_silent
     registries.clear();
 }
 
+/// It goes away with a question, and is back at once: nobody waits for the other one, which is not there at all.
+#[test]
+fn what_was_lost_with_a_registry_is_asked_again_when_that_is_back_though_another_one_is_away() {
+    let (away, at) = (fixed_port(), fixed_port());
+    let at = format!("tcp://127.0.0.1:{at}");
+    let dying = Dealer::new(&format!("@{at}"), &Options::default()).unwrap();
+    let client = client(&format!("tcp://127.0.0.1:{away},{at}"));
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            let start = Instant::now();
+            (client.lookup("nobody", soon()), start.elapsed())
+        });
+        let question = dying.recv_bytes(&mut Message::new(), soon());
+        dying.close().unwrap();
+        let _back = RegistryServer::new(&at, &Options::default()).unwrap();
+        let (outcome, took) = asked.join().unwrap();
+        question.unwrap();
+        assert_eq!(outcome.unwrap_err().status(), Status::NotFound);
+        assert!(took < LIMIT / 2, "{took:?}");
+    });
+}
+
 #[test]
 fn where_no_registry_is_every_call_ends_in_time_and_close_at_once() {
     let endpoint = format!("tcp://127.0.0.1:{}", fixed_port());

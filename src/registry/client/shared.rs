@@ -20,6 +20,9 @@ use crate::registry::watch::WatchInner;
 /// A registry of 2.2.0 answers one request a second: closing gives it so long at least to hear of it.
 const OLD_REGISTRY_LINGER: Duration = Duration::from_secs(5);
 
+/// So long one registry has at least, of the time that is left, however many others there are.
+const LEAST_SHARE: Duration = Duration::from_millis(50);
+
 /// Renewals of so many leases go into one message.
 pub(super) const LEASES_AT_ONCE: usize = 10_000;
 
@@ -127,14 +130,25 @@ impl Shared {
     ) -> Result<T> {
         let mut tried = vec![false; self.links.len()];
         loop {
-            let at = self.choose(&tried, deadline)?;
+            self.check()?;
+            let at = match self.choose_now(&tried) {
+                Some(at) => at,
+                // Not waiting for those that are away alone: what was asked may be back.
+                None => {
+                    tried.fill(false);
+                    self.choose(&tried, deadline)?
+                }
+            };
             tried[at] = true;
             let untried = tried.iter().filter(|tried| !**tried).count() as u32;
             let link = &self.links[at];
             // A question may be lost with its connection: where there is no other to ask, it is asked again.
             let own = match deadline.remaining() {
                 None => Deadline::after(link.patience()),
-                Some(left) => Deadline::after(link.patience().min(left / (untried + 1))),
+                Some(left) => {
+                    let share = (left / (untried + 1)).max(LEAST_SHARE.min(left));
+                    Deadline::after(link.patience().min(share))
+                }
             };
             let known = match new {
                 true => link.find_out(own),
@@ -159,9 +173,6 @@ impl Shared {
                     self.move_on_from(at);
                     if deadline.is_over() {
                         return Err(no_answer(deadline, error.text()));
-                    }
-                    if untried == 0 {
-                        tried.fill(false);
                     }
                 }
                 answered => {
