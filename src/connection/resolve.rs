@@ -110,6 +110,7 @@ pub(crate) mod names {
     use super::*;
     use std::collections::HashMap;
     use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
 
     #[derive(Default)]
     struct Entry {
@@ -154,9 +155,21 @@ pub(crate) mod names {
         with(name, |entry| entry.asked)
     }
 
+    /// Waits until it was asked for so often. False where that takes longer.
+    pub fn wait_asked(name: &str, times: usize, limit: Duration) -> bool {
+        let names = NAMES.lock().expect("no panic");
+        let waited = CHANGED.wait_timeout_while(names, limit, |names| {
+            let entry = names.get_or_insert_default().get(name);
+            entry.is_none_or(|entry| entry.asked < times)
+        });
+        let (_names, timeout) = waited.expect("no panic");
+        !timeout.timed_out()
+    }
+
     pub(super) fn find(name: &str) -> Option<Vec<SocketAddr>> {
         let mut names = NAMES.lock().expect("no panic");
         names.as_mut()?.get_mut(name)?.asked += 1;
+        CHANGED.notify_all();
         loop {
             let entry = names.as_mut()?.get_mut(name)?;
             if !entry.held {
