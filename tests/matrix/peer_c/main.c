@@ -143,6 +143,8 @@ static dividere_status_t recv_message(struct named *from) {
         return dividere_response_recv(from->is.response, from->last, LIMIT_MS);
     case DEALER:
         return dividere_dealer_recv(from->is.dealer, from->last, LIMIT_MS);
+    case WORKER:
+        return dividere_worker_recv(from->is.worker, from->last, LIMIT_MS);
     default:
         return dividere_socket_recv(from->socket, from->last, LIMIT_MS);
     }
@@ -158,6 +160,8 @@ static dividere_status_t recv_bytes(struct named *from) {
         return dividere_response_recv_bytes(from->is.response, from->last, LIMIT_MS);
     case DEALER:
         return dividere_dealer_recv_bytes(from->is.dealer, from->last, LIMIT_MS);
+    case WORKER:
+        return dividere_worker_recv_bytes(from->is.worker, from->last, LIMIT_MS);
     default:
         return dividere_socket_recv_bytes(from->socket, from->last, LIMIT_MS);
     }
@@ -200,7 +204,21 @@ static dividere_status_t call(struct command *command, size_t first, unsigned lo
     return answer_last(from, &command->answer);
 }
 
-static dividere_status_t do_call(struct command *command) { return call(command, 1, LIMIT_MS, 0); }
+static dividere_status_t call_service(struct command *command, struct named *caller) {
+    dividere_message_t *message;
+    dividere_status_t status;
+    TRY(message_of(command->words + 1, command->count - 1, &message));
+    status = dividere_service_client_call(caller->is.found.caller, message, caller->last, LIMIT_MS, 1);
+    dividere_message_free(message);
+    TRY(status);
+    return answer_last(caller, &command->answer);
+}
+
+static dividere_status_t do_call(struct command *command) {
+    struct named *asked;
+    TRY(find(command->words[0], &asked));
+    return asked->kind == CALLER ? call_service(command, asked) : call(command, 1, LIMIT_MS, 0);
+}
 
 static dividere_status_t do_call_again(struct command *command) {
     unsigned long timeout_ms, retries;

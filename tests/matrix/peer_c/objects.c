@@ -1,12 +1,15 @@
 /* What commands give names to; see objects.h. */
 #include "objects.h"
 
+#include "services.h"
+
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_NAMED = 16, ENDPOINT_SIZE = 512 };
 
-static const char *const kinds[] = {"publisher", "subscriber", "request", "response", "dealer", "proxy", "reactor"};
+static const char *const kinds[] = {"publisher", "subscriber", "request",  "response", "dealer",  "worker",
+                                    "proxy",     "reactor",    "registry", "broker",   "service", "caller"};
 
 static struct named everything[MOST_NAMED];
 static size_t count;
@@ -34,7 +37,7 @@ dividere_status_t find_kind(const char *name, enum kind kind, struct named **fou
 
 dividere_status_t find_socket(const char *name, struct named **found) {
     TRY(find(name, found));
-    return (*found)->kind <= DEALER ? DIVIDERE_OK : invalid("no socket", name);
+    return (*found)->kind <= WORKER ? DIVIDERE_OK : invalid("no socket", name);
 }
 
 dividere_status_t payload_of(const char *word, struct text *payload) {
@@ -136,10 +139,22 @@ static dividere_status_t make(struct command *command, struct named *made) {
         TRY(dividere_dealer_new(endpoints, NULL, &made->is.dealer));
         made->socket = dividere_dealer_socket(made->is.dealer);
         break;
+    case WORKER:
+        TRY(dividere_worker_new(endpoints, NULL, &made->is.worker));
+        made->socket = dividere_worker_socket(made->is.worker);
+        break;
     case PROXY:
         return new_proxy(command, made);
     case REACTOR:
         return served_new(&made->is.served);
+    case REGISTRY:
+        return new_registry(command, made);
+    case BROKER:
+        return new_broker(command, made);
+    case SERVICE:
+        return new_service(command, made);
+    case CALLER:
+        return new_caller(command, made);
     }
     return dividere_message_new(&made->last);
 }
@@ -150,7 +165,7 @@ dividere_status_t do_new(struct command *command) {
     while (kind < sizeof kinds / sizeof *kinds && strcmp(kinds[kind], command->words[0]) != 0) {
         kind++;
     }
-    if (kind == sizeof kinds / sizeof *kinds || (kind < REACTOR && command->count < 3)) {
+    if (kind == sizeof kinds / sizeof *kinds || (kind != REACTOR && command->count < 3)) {
         return invalid("cannot make this", command->words[0]);
     }
     if (count == MOST_NAMED || strlen(command->words[1]) >= NAME_SIZE) {
@@ -161,7 +176,7 @@ dividere_status_t do_new(struct command *command) {
     strcpy(made->name, command->words[1]);
     TRY(make(command, made));
     count++;
-    if (made->kind <= DEALER) {
+    if (made->kind <= WORKER) {
         char endpoint[ENDPOINT_SIZE];
         dividere_status_t status = dividere_socket_last_endpoint(made->socket, endpoint, sizeof endpoint, NULL);
         text_add_string(&command->answer, "ok ");
@@ -183,15 +198,25 @@ static dividere_status_t end(struct named *named) {
         return dividere_response_close(named->is.response);
     case DEALER:
         return dividere_dealer_close(named->is.dealer);
+    case WORKER:
+        return dividere_worker_close(named->is.worker);
     case PROXY:
         return dividere_proxy_close(named->is.proxy);
     case REACTOR:
         return served_close(named->is.served);
+    case REGISTRY:
+        return dividere_registry_server_close(named->is.registry);
+    case BROKER:
+        return dividere_broker_close(named->is.broker);
+    case SERVICE:
+        return service_end(named);
+    case CALLER:
+        return caller_end(named);
     }
     return DIVIDERE_INTERNAL;
 }
 
-/* Reactors first, which are made last: they hold sources. */
+/* In reverse: reactors hold sources, and services tell registries of their end. */
 dividere_status_t do_reset(struct command *command) {
     dividere_status_t first = DIVIDERE_OK;
     (void)command;

@@ -9,7 +9,28 @@
 
 enum { MOST_WORDS = 64, NAME_SIZE = 16 };
 
-enum kind { PUBLISHER, SUBSCRIBER, REQUEST, RESPONSE, DEALER, PROXY, REACTOR };
+/* Sockets first. */
+enum kind {
+    PUBLISHER,
+    SUBSCRIBER,
+    REQUEST,
+    RESPONSE,
+    DEALER,
+    WORKER,
+    PROXY,
+    REACTOR,
+    REGISTRY,
+    BROKER,
+    SERVICE,
+    CALLER
+};
+
+/* A service or a client of one, and what it finds the other with. */
+struct found {
+    dividere_registry_client_t registry;
+    dividere_service_t service;
+    dividere_service_client_t caller;
+};
 
 /* What a command gave a name to. */
 struct named {
@@ -21,7 +42,11 @@ struct named {
         dividere_request_t request;
         dividere_response_t response;
         dividere_dealer_t dealer;
+        dividere_worker_t worker;
         dividere_proxy_t proxy;
+        dividere_registry_server_t registry;
+        dividere_broker_t broker;
+        struct found found;
         struct served *served;
     } is;
     /* What a socket shares with the others, and what it received last, to be answered. */
@@ -48,7 +73,7 @@ struct command {
 /* INVALID_ARGUMENT, with these words. */
 dividere_status_t invalid(const char *text, const char *what);
 
-/* Something with a name; a role, not a proxy or reactor; something of one kind. */
+/* Something with a name; a role, not a proxy, reactor and the like; something of one kind. */
 dividere_status_t find(const char *name, struct named **found);
 dividere_status_t find_socket(const char *name, struct named **found);
 dividere_status_t find_kind(const char *name, enum kind kind, struct named **found);
