@@ -219,6 +219,27 @@ fn what_was_lost_with_a_registry_is_asked_again_when_that_is_back_though_another
 }
 
 #[test]
+fn what_a_registry_refuses_when_it_is_back_keeps_nothing_else_away() {
+    let at = format!("tcp://127.0.0.1:{}", fixed_port());
+    let first = RegistryServer::new(&at, &Options::default()).unwrap();
+    let keeper = client(&at);
+    for port in 1..=8 {
+        let (name, told): (_, &[u8]) = match port % 2 {
+            0 => ("talkative", b"too long for the next one"),
+            _ => ("modest", b""),
+        };
+        keeper.register(name, port, told, soon()).unwrap();
+    }
+    first.close().unwrap();
+    let mut narrow = Options::default();
+    narrow.registry_mut().set_max_metadata_bytes(4).unwrap();
+    let _second = RegistryServer::new(&at, &narrow).unwrap();
+    let observer = client(&at);
+    wait_for_instances(&observer, "modest", 4);
+    assert!(observer.lookup_all("talkative", soon()).unwrap().is_empty());
+}
+
+#[test]
 fn where_no_registry_is_every_call_ends_in_time_and_close_at_once() {
     let endpoint = format!("tcp://127.0.0.1:{}", fixed_port());
     let lonely = client(&endpoint);

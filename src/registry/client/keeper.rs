@@ -163,15 +163,23 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// Until leases are to be renewed again: those that were just registered, too.
+    /// Until leases are to be renewed again: those that were just registered, too. What the registry refuses does not keep
+    /// the others away.
     fn register_again(&mut self, place: Place, interval: Duration) -> Result<()> {
+        let mut outcome = Ok(());
         for id in self.registered(|known| known != place, TURN) {
-            self.register(place, id)?;
+            match self.register(place, id) {
+                Ok(()) => {}
+                Err(error) if matches!(error.status(), Status::Timeout | Status::Closed | Status::Forked) => {
+                    return Err(error);
+                }
+                Err(error) => outcome = Err(error),
+            }
             if self.renewed.elapsed() >= interval {
                 break;
             }
         }
-        Ok(())
+        outcome
     }
 
     fn register(&mut self, place: Place, id: u64) -> Result<()> {
