@@ -260,7 +260,8 @@ fn whoever_takes_no_events_for_long_is_told_what_came_of_it_and_costs_little_mea
         events += 1;
     }
     println!("{CHANGES} changes came as {events} events");
-    assert!(events <= CHANGES);
+    // Not each of them: the registry remembers no more than some.
+    assert!(events < CHANGES / 4 * 3, "{events}");
 }
 
 #[test]
