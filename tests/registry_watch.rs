@@ -3,6 +3,8 @@
 mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use common::registry::{
@@ -10,8 +12,10 @@ use common::registry::{
     service_process,
 };
 use common::{endpoint, soon, LIMIT, TRANSPORTS};
+use dividere::proto::v1::LeaseRequest;
 use dividere::{
-    Deadline, Instance, Options, RegistryServer, Request, Selection, Status, Watch, WatchEvent, WatchEventKind,
+    Channel, Deadline, Dealer, Instance, Message, Options, RegistryServer, Request, Selection, Status, Watch,
+    WatchEvent, WatchEventKind,
 };
 
 /// The next event, which has to come.
@@ -262,6 +266,64 @@ fn whoever_takes_no_events_for_long_is_told_what_came_of_it_and_costs_little_mea
     println!("{CHANGES} changes came as {events} events");
     // Not each of them: the registry remembers no more than some.
     assert!(events < CHANGES / 4 * 3, "{events}");
+}
+
+/// Each answer takes its time, and there is always another such question: watchers have their turn all the same.
+#[test]
+fn whoever_asks_for_much_without_end_holds_up_no_watcher() {
+    const AT_ONCE: usize = 16;
+    let server = registry();
+    let endpoint = server.endpoint().unwrap();
+    let client = client(&endpoint);
+    let watch = client.watch(Selection::All, soon()).unwrap();
+    present(&watch);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let (begun, begins) = mpsc::channel();
+        let (over, endpoint) = (&over, &endpoint);
+        let flood = scope.spawn(move || {
+            let hostile = Dealer::new(&format!(">{endpoint}"), &Options::default()).unwrap();
+            // As large as a request may be.
+            let question = LeaseRequest {
+                instances: vec![1; 130_000],
+                release: false,
+            };
+            let mut asked = 0;
+            let mut message = Message::new();
+            while !over.load(Ordering::Acquire) {
+                message.set(&question).unwrap();
+                hostile.send_with_empty_frame(&mut message).unwrap();
+                asked += 1;
+                if asked > AT_ONCE {
+                    hostile.recv_bytes(&mut message, soon()).unwrap();
+                    // Nobody hears it any more at the end.
+                    let _nobody_waits = begun.send(());
+                }
+            }
+            asked
+        });
+        let begins = begins.recv_timeout(LIMIT);
+        let start = Instant::now();
+        let told: Vec<_> = (1..=5)
+            .map(|port| {
+                let id = client.register("a", port, b"", soon())?;
+                watch.recv(soon()).map(|event| (id, event.instance.id))
+            })
+            .collect();
+        let took = start.elapsed();
+        over.store(true, Ordering::Release);
+        let asked = flood.join().unwrap();
+        begins.unwrap();
+        for one in told {
+            let (registered, seen) = one.unwrap();
+            assert_eq!(registered, seen);
+        }
+        println!(
+            "five changes were told in {} ms, beside {asked} large questions",
+            took.as_millis()
+        );
+        assert!(took < LIMIT, "{took:?}");
+    });
 }
 
 #[test]

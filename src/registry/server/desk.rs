@@ -18,8 +18,9 @@ use crate::registry::lease::LeaseClock;
 use crate::registry::registrar::Registrar;
 use crate::registry::watchers::{Sent, Watchers};
 
-/// Requests that are answered before the time is looked at again.
+/// Requests that are answered before leases and watchers have their turn; fewer where that takes longer.
 const TURN: usize = 256;
+const TURN_TIME: Duration = Duration::from_millis(20);
 
 /// Messages to watchers before requests have their turn again.
 const TELLINGS: usize = 64;
@@ -82,7 +83,7 @@ impl Desk {
             if received {
                 self.serve(lease_time);
             }
-            let drained = match self.take_turn(lease_time) {
+            let drained = match self.take_turn(now, lease_time) {
                 Ok(drained) => drained,
                 Err(error) if error.status() == Status::Closed => return,
                 Err(error) => {
@@ -134,12 +135,15 @@ impl Desk {
     }
 
     /// Answers what is there. True where nothing is left.
-    fn take_turn(&mut self, lease_time: Instant) -> Result<bool> {
+    fn take_turn(&mut self, began: Instant, lease_time: Instant) -> Result<bool> {
         for _ in 0..TURN {
             match self.receive(Deadline::Now) {
                 Ok(()) => self.serve(lease_time),
                 Err(error) if error.status() == Status::WouldBlock => return Ok(true),
                 Err(error) => return Err(error),
+            }
+            if began.elapsed() >= TURN_TIME {
+                break;
             }
         }
         Ok(false)
