@@ -41,7 +41,8 @@ class MsgReactor:
         current = asyncio.current_task()
         others = [task for task in self._tasks if task is not current]
         if others:
-            await asyncio.gather(*others)
+            # Who gives up waiting for the handlers does not end them.
+            await asyncio.shield(asyncio.gather(*others))
 
     async def wait_stopped(self) -> None:
         """Until it is stopped."""
@@ -65,9 +66,14 @@ class MsgReactor:
         stopped = asyncio.ensure_future(self._stopped.wait())
         try:
             while not stopped.done():
+                if getattr(one._inner, "_owing", False):
+                    await self._until_answered(one._inner, stopped)
+                    continue
                 receiving = asyncio.ensure_future(one.recv())
-                await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-                if not receiving.done():
+                try:
+                    await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    # Does nothing where it has a message.
                     receiving.cancel()
                 try:
                     received = await receiving
@@ -80,9 +86,35 @@ class MsgReactor:
                 except DecodeError as error:
                     logger.error("a message of no use at %r: %s", one, error)
                     continue
+                except Exception:
+                    logger.exception("%r cannot be received from", one)
+                    return
                 await self._dispatch(one, received)
         finally:
             stopped.cancel()
+
+    @staticmethod
+    async def _until_answered(inner: Any, stopped: asyncio.Future[Any]) -> None:
+        """Until a response, which receives nothing before, has sent the answer that a handler left for later: from a
+        coroutine, or from another thread."""
+        loop = asyncio.get_running_loop()
+        answered = asyncio.Event()
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(answered.set)
+            except RuntimeError:
+                # The loop ended meanwhile, and nobody waits.
+                pass
+
+        inner._when_answered = wake
+        waiting = asyncio.ensure_future(answered.wait())
+        try:
+            if inner._owing:
+                await asyncio.wait({waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            inner._when_answered = None
+            waiting.cancel()
 
     async def _dispatch(self, one: _Receiving, received: Any) -> None:
         arguments = (one, *received) if isinstance(received, tuple) else (one, received)

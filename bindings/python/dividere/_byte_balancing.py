@@ -8,7 +8,7 @@ from typing import Any
 from dividere import _balancing
 from dividere._socket import ROUTER
 from dividere.connection import Bytes, Dealer, Request, logger
-from dividere.errors import InvalidArgument, TimedOut
+from dividere.errors import InvalidArgument, TimedOut, Unreachable
 from dividere.options import Options
 
 
@@ -113,12 +113,16 @@ class LoadBalancingPattern:
         def recv(self, timeOutMs: float) -> bytes | None:
             """The answer, within `timeOutMs` milliseconds; where none comes, the request is sent again, up to three
             times. None where none of them is answered."""
-            for attempt in range(self.MaxRetry + 1):
+            seconds, is_asked = timeOutMs / 1000, True
+            for _ in range(self.MaxRetry + 1):
                 try:
-                    answer: bytes = self._request().recv(timeout=timeOutMs / 1000)
+                    if not is_asked and self.msg_ is not None:
+                        self._request().send(self.msg_, timeout=seconds)
+                        is_asked = True
+                    answer: bytes = self._request().recv(timeout=seconds)
                     return answer
-                except TimedOut:
-                    if attempt < self.MaxRetry and self.msg_ is not None:
-                        self._request().send(self.msg_)
+                except (TimedOut, Unreachable):
+                    # Unreachable: the connection to the broker was lost.
+                    is_asked = False
             # The last one is given up with its time.
             return None

@@ -9,7 +9,7 @@ from google.protobuf.message import Message
 
 from dividere import MsgLib, _balancing
 from dividere._reactor import MtMsgReactor
-from dividere.errors import StateError, TimedOut
+from dividere.errors import StateError, TimedOut, Unreachable
 from dividere.messaging import Dealer, ProtoBuffDecoder, ProtoBuffEncoder, Request
 from dividere.options import Options
 
@@ -109,11 +109,16 @@ class LoadBalancingPattern:
         def recv(self) -> Any:
             """The answer; None where there is none after all retries."""
             self.retryCount_ = 0
+            seconds, is_asked = self.retryTimeOutMs_ / 1000, True
             while True:
                 try:
-                    return self.sock_.recv(timeout=self.retryTimeOutMs_ / 1000)
-                except TimedOut:
+                    if not is_asked:
+                        self.sock_.send(self.lastMsg_, timeout=seconds)
+                        is_asked = True
+                    return self.sock_.recv(timeout=seconds)
+                except (TimedOut, Unreachable):
+                    # Unreachable: the broker went away, or the server died with the request.
                     if self.retryCount_ >= self.maxRetries_:
                         return None
                     self.retryCount_ += 1
-                    self.sock_.send(self.lastMsg_)
+                    is_asked = False

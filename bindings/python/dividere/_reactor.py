@@ -34,7 +34,8 @@ class Watcher:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._lock = threading.Lock()
+        # Taken again where a signal's handler, as one that stops the reactor, wakes it in the middle of waking it.
+        self._lock = threading.RLock()
         self._read, self._write = os.pipe()
         os.set_blocking(self._read, False)
         os.set_blocking(self._write, False)

@@ -52,31 +52,34 @@ class _Readiness:
     """Who waits for the descriptor of one socket, in one loop. It is watched while somebody does."""
 
     def __init__(self) -> None:
-        self._waiters: set[asyncio.Future[None]] = set()
+        # Each is told whether it was woken, and not out of time.
+        self._waiters: set[asyncio.Future[bool]] = set()
         self._fd = -1
         self._loop: asyncio.AbstractEventLoop
 
     async def wait(self, fileno: Callable[[], int], timeout: float | None) -> None:
         """Until the descriptor is readable; TimedOut otherwise."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
+        waiter: asyncio.Future[bool] = loop.create_future()
         if self._fd < 0:
             self._loop, self._fd = loop, fileno()
             loop.add_reader(self._fd, self._wake)
         self._waiters.add(waiter)
+        # Not by wait_for: until Python 3.12 it forgets that it was cancelled where the waiter was woken just before.
+        timer = None if timeout is None else loop.call_later(timeout, _tell, waiter, False)
         try:
-            await asyncio.wait_for(waiter, timeout)
-        except asyncio.TimeoutError:
-            raise TimedOut("the time given is over") from None
+            if not await waiter:
+                raise TimedOut("the time given is over")
         finally:
+            if timer is not None:
+                timer.cancel()
             self._waiters.discard(waiter)
             if not self._waiters:
                 self._leave()
 
     def _wake(self) -> None:
         for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            _tell(waiter, True)
 
     def _leave(self) -> None:
         """Watches no more: before the descriptor is closed, since its number may be another one's then."""
@@ -88,6 +91,11 @@ class _Readiness:
         """Wakes all of them, and watches no more."""
         self._leave()
         self._wake()
+
+
+def _tell(waiter: asyncio.Future[bool], woken: bool) -> None:
+    if not waiter.done():
+        waiter.set_result(woken)
 
 
 async def _until(attempt: Callable[[], T], timeout: float | None) -> T:

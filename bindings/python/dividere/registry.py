@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import socket
 import threading
@@ -131,13 +132,19 @@ class _Shared:
     @classmethod
     def at(cls, endpoint: str) -> _Shared:
         """The one of this process: a forked child has its own."""
-        import os
-
         with cls._lock:
             key = (endpoint, os.getpid())
             if key not in cls._all:
                 cls._all[key] = cls(endpoint, None)
             return cls._all[key]
+
+    @classmethod
+    def _forked(cls) -> None:
+        """In a forked child: another thread may have held the lock."""
+        cls._lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_Shared._forked)
 
 
 class ServiceRegistry:

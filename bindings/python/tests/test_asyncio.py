@@ -151,6 +151,88 @@ def test_calls_run_side_by_side_and_each_gets_its_reply():
     run(main)
 
 
+class Later(Echo):
+    """Leaves some answers for later."""
+
+    def __init__(self, objects):
+        super().__init__(objects)
+        self.asked = asyncio.Event()
+
+    def handleMsg02(self, obj, msg):
+        self.asked.set()
+
+
+def test_an_answer_may_be_sent_later_and_by_another_thread():
+    async def main():
+        response = aio.Response("tcp://127.0.0.1:*")
+        request = aio.Request(response.last_endpoint)
+        async with Later([response]) as reactor:
+            for answer in (response.send, in_a_thread(response.blocking.send)):
+                call = asyncio.ensure_future(request.call(Msg02(), timeout=LIMIT))
+                await asyncio.wait_for(reactor.asked.wait(), LIMIT)
+                reactor.asked.clear()
+                # Is there already, and waits for its turn.
+                second = asyncio.ensure_future(request.call(Msg01(field1="second"), timeout=LIMIT))
+                await asyncio.sleep(0.05)
+                assert not call.done() and not second.done()
+                await answer(Msg02(field1="later"))
+                assert (await call).field1 == "later"
+                assert (await second).field1 == "second"
+            # It ends where an answer is still to come.
+            call = asyncio.ensure_future(request.call(Msg02(), timeout=LIMIT))
+            await asyncio.wait_for(reactor.asked.wait(), LIMIT)
+        await response.send(Msg02(field1="last"))
+        assert (await call).field1 == "last"
+
+    run(main)
+
+
+def in_a_thread(function):
+    return lambda *arguments: asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+
+def test_who_gives_up_a_stop_ends_no_handler():
+    async def main():
+        handled, go_on = [], asyncio.Event()
+
+        class Waiting(Later):
+            async def handleMsg02(self, obj, msg):
+                self.asked.set()
+                await go_on.wait()
+                handled.append(msg)
+                await obj.send(msg)
+
+        response = aio.Response("tcp://127.0.0.1:*")
+        request = aio.Request(response.last_endpoint)
+        reactor = Waiting([response])
+        reactor.start()
+        call = asyncio.ensure_future(request.call(Msg02(), timeout=LIMIT))
+        await asyncio.wait_for(reactor.asked.wait(), LIMIT)
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(reactor.stop(), 0.02)
+        assert not handled
+        go_on.set()
+        await call
+        await reactor.stop()
+        assert len(handled) == 1
+
+    run(main)
+
+
+def test_a_cancel_right_after_it_was_woken_is_not_forgotten():
+    async def main():
+        _, subscriber = await pair()
+        reader = asyncio.ensure_future(subscriber.recv(timeout=LIMIT))
+        await asyncio.sleep(0.01)
+        # As where another one takes the message that it is woken for.
+        subscriber._readiness._wake()
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(reader, LIMIT / 2)
+
+    run(main)
+
+
 def test_dealers_and_routes():
     async def main():
         from dividere import connection

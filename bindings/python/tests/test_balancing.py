@@ -1,6 +1,8 @@
 """Load balancing at both levels, with servers and clients of 2.2.0 among ours."""
 
 import threading
+import time
+from functools import partial
 
 import clientMsgs_pb2 as clientMsgs
 import pytest
@@ -75,6 +77,25 @@ def test_a_broker_that_is_started_anew_gets_its_servers_back(monkeypatch):
             client = Pattern.Client(ends(again)[0], retryTimeOutMs=1000 * LIMIT)
             client.send(Msg01(field1="ab"))
             assert client.recv().field1 == "ba"
+
+
+@pytest.mark.parametrize("level", ["bytes", "messages"])
+def test_a_client_outlives_its_broker(level):
+    if level == "bytes":
+        client_of, message, milliseconds = connection.LoadBalancingPattern.Client, b"ab", (200,)
+    else:
+        client_of = partial(Pattern.Client, maxRetries=2, retryTimeOutMs=200)
+        message, milliseconds = Msg01(field1="ab"), ()
+    # A peer that takes the request and goes away with its connection, as a broker that is killed.
+    killed = connection.Dealer("tcp://127.0.0.1:*")
+    client = client_of(killed.last_endpoint)
+    client.send(message)
+    assert killed.recv(timeout=LIMIT)
+    killed.close()
+    began = time.monotonic()
+    assert client.recv(*milliseconds) is None
+    # Not the send timeout, of 10 s, for each attempt.
+    assert time.monotonic() - began < 5
 
 
 OLD_SERVER = """

@@ -1,6 +1,8 @@
 """The registry, its clients and services, as programs of 2.2.0 use them."""
 
 import asyncio
+import os
+import signal
 import threading
 
 import clientMsgs_pb2 as clientMsgs
@@ -200,6 +202,27 @@ def test_services_and_watches_in_an_event_loop(server):
 
     Slow.asked.clear(), Slow.go_on.clear()
     asyncio.run(asyncio.wait_for(main(), 3 * LIMIT))
+
+
+def test_a_fork_does_not_wait_for_a_thread_that_the_child_has_not(server):
+    held, forked = threading.Event(), threading.Event()
+
+    def hold():
+        with registry._Shared._lock:
+            held.set()
+            forked.wait(LIMIT)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(LIMIT)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(LIMIT)
+        client = ServiceRegistry.Client("127.0.0.1", server.port)
+        os._exit(0 if client.lookupService("acme.None", timeout=LIMIT).port == 0 else 1)
+    forked.set()
+    holder.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 OLD = """
