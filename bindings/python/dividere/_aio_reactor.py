@@ -128,7 +128,9 @@ class MsgReactor:
             outcome = handler(*arguments)
             if inspect.isawaitable(outcome):
                 await outcome
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+                raise
             logger.exception("%s.%s failed", type(self).__name__, name)
             self._refuse(one, f"{type(error).__name__}: {error}")
 
@@ -140,3 +142,10 @@ class MsgReactor:
                 one._inner.send_error(text, status)
             except Error as error:
                 logger.debug("cannot tell a requester of an error: %s", error)
+
+
+def _is_cancelled() -> bool:
+    """Whether the task that runs was cancelled itself, and not only what it waited for; before Python 3.11, which
+    cannot tell, always."""
+    task: Any = asyncio.current_task()
+    return not hasattr(task, "cancelling") or bool(task.cancelling())

@@ -8,8 +8,11 @@ from typing import Any
 from dividere import _balancing
 from dividere._socket import ROUTER
 from dividere.connection import Bytes, Dealer, Request, logger
-from dividere.errors import InvalidArgument, TimedOut, Unreachable
+from dividere.errors import InvalidArgument, TimedOut
 from dividere.options import Options
+
+# How the answer begins that a broker gives where there is none: its worker died, or it ends.
+_NO_ANSWER = b"\n\x11dividere.v1.Error\x12"
 
 
 class LoadBalancingPattern:
@@ -120,9 +123,12 @@ class LoadBalancingPattern:
                         self._request().send(self.msg_, timeout=seconds)
                         is_asked = True
                     answer: bytes = self._request().recv(timeout=seconds)
-                    return answer
-                except (TimedOut, Unreachable):
-                    # Unreachable: the connection to the broker was lost.
-                    is_asked = False
+                    if not answer.startswith(_NO_ANSWER):
+                        return answer
+                    logger.debug("the broker has no answer, and is asked again: %r", answer)
+                except TimedOut:
+                    # Asked again, or given up.
+                    pass
+                is_asked = False
             # The last one is given up with its time.
             return None

@@ -117,7 +117,7 @@ class LoadBalancingPattern:
                         is_asked = True
                     return self.sock_.recv(timeout=seconds)
                 except (TimedOut, Unreachable):
-                    # Unreachable: the broker went away, or the server died with the request.
+                    # Unreachable: the broker was ended, or the server died with the request.
                     if self.retryCount_ >= self.maxRetries_:
                         return None
                     self.retryCount_ += 1

@@ -518,7 +518,11 @@ def asynchronous(blocking: Any) -> Any:
         if isinstance(blocking, kind):
             return make(blocking)
     if isinstance(blocking, connection.Connector) and hasattr(blocking, "recv"):
-        return _Receiving(blocking)
+        if not hasattr(blocking, "send"):
+            return _Receiving(blocking)
+        made = _TwoWay(blocking)
+        made._hears_of_room = not isinstance(blocking, connection.Response)
+        return made
     raise TypeError(f"there is nothing to wait for at {blocking!r}")
 
 

@@ -5,6 +5,7 @@ import time
 from functools import partial
 
 import clientMsgs_pb2 as clientMsgs
+import dividere
 import pytest
 from conftest import LIMIT
 from dividere import connection, messaging
@@ -96,6 +97,28 @@ def test_a_client_outlives_its_broker(level):
     assert client.recv(*milliseconds) is None
     # Not the send timeout, of 10 s, for each attempt.
     assert time.monotonic() - began < 5
+
+
+def test_a_client_asks_again_where_its_server_died():
+    response = messaging.Response("tcp://127.0.0.1:*")
+
+    def serve():
+        for level in ("messages", "bytes"):
+            assert response.recv(timeout=LIMIT) == Msg01(field1=level)
+            response.send_error("the worker died", dividere.Status.UNREACHABLE)
+            response.send(response.recv(timeout=LIMIT))
+
+    server = threading.Thread(target=serve)
+    server.start()
+    client = Pattern.Client(response.last_endpoint, maxRetries=1, retryTimeOutMs=1000 * LIMIT)
+    client.send(Msg01(field1="messages"))
+    assert client.recv() == Msg01(field1="messages") and client.retryCount_ == 1
+    client = connection.LoadBalancingPattern.Client(response.last_endpoint)
+    asked = messaging.ProtoBuffEncoder().encode(Msg01(field1="bytes")).SerializeToString()
+    client.send(asked)
+    assert client.recv(1000 * LIMIT) == asked
+    server.join(LIMIT)
+    assert not server.is_alive()
 
 
 OLD_SERVER = """

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import select
 import signal
 import threading
 
@@ -183,6 +184,9 @@ def test_services_and_watches_in_an_event_loop(server):
             await given_up
         Slow.go_on.set()
         assert (await call).field1 == "a"
+        assert (await client.call(Msg01(field1="c"), timeout=LIMIT)).field1 == "c"
+        # What came to the one that was given up, before that, keeps nobody awake.
+        assert not select.select([client.blocking._fileno()], [], [], 0)[0]
         seen = []
 
         async def follow():
