@@ -301,6 +301,8 @@ class MpMsgReactor(_Dispatching):
     `"connection.Subscriber(...)"`), or as functions that make it. `initThread` is called there first."""
 
     done_ = False
+    # Whether this is the new process.
+    _is_there = False
 
     def __init__(self, obj: str | Callable[[], Any] | list[Any]) -> None:
         components = obj if isinstance(obj, list) else [obj]
@@ -321,7 +323,11 @@ class MpMsgReactor(_Dispatching):
         """Called in the new process before the first message: to be overridden."""
 
     def stop(self) -> None:
-        """Ends the process after the handler that is under way, and waits for that."""
+        """Ends the process after the handler that is under way, and waits for that. In a handler it ends right after
+        it."""
+        if self._is_there:
+            self.done_ = True
+            return
         publisher = self.shutdownPub_
         while publisher is not None and self.tid_.is_alive():
             try:
@@ -335,7 +341,7 @@ class MpMsgReactor(_Dispatching):
 
     def msgHandler(self, objList: list[Any], shutdownEndPt: str) -> None:
         """What the process does."""
-        self.done_ = False
+        self.done_, self._is_there = False, True
         names = {**vars(messaging), "messaging": messaging, "connection": connection}
         objects = [one() if callable(one) else eval(one, names) for one in objList]
         objects.append(messaging.Subscriber(shutdownEndPt))

@@ -197,6 +197,10 @@ class InProcess(messaging.MpMsgReactor):
     def handleMsg01(self, obj, msg):
         obj.send(Msg01(field1=self.greeting + msg.field1))
 
+    def handleMsg02(self, obj, msg):
+        obj.send(msg)
+        self.stop()
+
     def handleReading(self, obj, msg):
         raise ValueError("in the other process")
 
@@ -211,6 +215,16 @@ def test_a_reactor_in_a_process_of_its_own():
         request.call(Reading(), timeout=LIMIT)
     reactor.stop()
     assert reactor.tid_.exitcode == 0
+
+
+def test_a_handler_stops_its_process():
+    port = connection.PortManager.acquire()
+    reactor = InProcess(f"Response('tcp://*:{port}')")
+    request = messaging.Request(f"tcp://127.0.0.1:{port}")
+    assert request.call(Msg02(field1="end"), timeout=LIMIT) == Msg02(field1="end")
+    reactor.tid_.join(LIMIT)
+    assert reactor.tid_.exitcode == 0
+    reactor.stop()
 
 
 def test_stop_ends_also_when_the_process_has_died():
