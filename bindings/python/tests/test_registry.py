@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import threading
+import time
 
 import clientMsgs_pb2 as clientMsgs
 import dividere
@@ -182,6 +183,10 @@ def test_services_and_watches_in_an_event_loop(server):
         given_up.cancel()
         with pytest.raises(asyncio.CancelledError):
             await given_up
+        used = time.process_time()
+        await asyncio.sleep(0.3)
+        # It sleeps until the answer comes.
+        assert time.process_time() - used < 0.15
         Slow.go_on.set()
         assert (await call).field1 == "a"
         assert (await client.call(Msg01(field1="c"), timeout=LIMIT)).field1 == "c"
