@@ -110,8 +110,15 @@ impl Keeper<'_> {
                     .inspect_err(|error| self.failed(place, error))?;
                 return Ok(Duration::ZERO);
             }
-            // The first one tells who it is that answers.
-            _ => self.register(place, elsewhere[0])?,
+            // The first one tells who it is that answers; unless it is refused, which does not.
+            _ => {
+                let link = &self.shared.links[at];
+                let registered = self.register(place, elsewhere[0]);
+                if registered.is_err() && link.kind() == Kind::Unknown {
+                    link.find_out(Deadline::after(link.patience()))?;
+                }
+                registered?
+            }
         }
         if !self.registered(|known| known != place, 1).is_empty() {
             return Ok(Duration::ZERO);
