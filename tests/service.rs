@@ -6,64 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{mpsc, Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::registry::{client_with_lease, fixed_port, registry};
+use common::registry::{fixed_port, registry};
+use common::service::{caller, client, echo, keeps, local, serve, tells, wait_for, ASK, NAME};
 use common::{bytes, soon, typed, LIMIT, LIMIT_MS};
 use dividere::{
     Channel, Deadline, Error, Message, Options, RegistryClient, Request, Service, ServiceClient, ServiceHandler,
     ServiceSettings, Status,
 };
-
-const NAME: &str = "acme.Echo";
-const ASK: &str = "acme.Ask";
-
-fn client(endpoint: &str) -> Arc<RegistryClient> {
-    Arc::new(client_with_lease(endpoint, 3000))
-}
-
-fn local() -> ServiceSettings {
-    ServiceSettings {
-        endpoint: Some("tcp://127.0.0.1:*".to_owned()),
-        ..ServiceSettings::default()
-    }
-}
-
-/// Serves what `handler` says, under NAME.
-fn serve(registry: &Arc<RegistryClient>, settings: &ServiceSettings, handler: ServiceHandler) -> Service {
-    let service = Service::new(NAME, registry, &Options::default(), settings).unwrap();
-    service.set_handler(Some(ASK), Some(handler)).unwrap();
-    service.start(soon()).unwrap();
-    service
-}
-
-fn echo() -> ServiceHandler {
-    Arc::new(|request, reply| {
-        let payload = request.payload();
-        reply.prepare("acme.Told", payload.len())?.copy_from_slice(payload);
-        Ok(())
-    })
-}
-
-fn tells(text: &'static str) -> ServiceHandler {
-    Arc::new(move |_request, reply| {
-        reply.prepare("acme.Told", text.len())?.copy_from_slice(text.as_bytes());
-        Ok(())
-    })
-}
-
-/// Keeps its requests for the test to answer.
-fn keeps() -> (ServiceHandler, mpsc::Receiver<Message>) {
-    let (keep, kept) = mpsc::channel();
-    let keep = Mutex::new(keep);
-    let handler: ServiceHandler = Arc::new(move |request, _reply| {
-        keep.lock().unwrap().send(request.try_clone()?).unwrap();
-        Ok(())
-    });
-    (handler, kept)
-}
-
-fn caller(registry: &Arc<RegistryClient>) -> ServiceClient {
-    ServiceClient::new(NAME, registry, &Options::default()).unwrap()
-}
 
 fn call(client: &ServiceClient, payload: &[u8]) -> dividere::Result<Vec<u8>> {
     call_with(client, payload, LIMIT_MS, false)
@@ -77,16 +26,6 @@ fn call_with(client: &ServiceClient, payload: &[u8], timeout_ms: i64, repeat: bo
 
 fn status(outcome: dividere::Result<Vec<u8>>) -> Status {
     outcome.expect_err("an error is expected").status()
-}
-
-/// Until this many instances are known and connected: each is asked in turn then.
-fn wait_for(client: &ServiceClient, instances: usize) {
-    let start = Instant::now();
-    while client.instances().unwrap().len() != instances {
-        assert!(start.elapsed() < LIMIT, "{:?}", client.instances().unwrap());
-        // A service client tells of calls, and not of its instances.
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Named after a type where nobody says another name: 2.2.0 takes the class and its module.

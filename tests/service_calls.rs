@@ -4,59 +4,13 @@ mod common;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::os::fd::RawFd;
-use std::sync::{mpsc, Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::registry::{client_with_lease, fixed_port, registry};
+use common::registry::{fixed_port, registry};
+use common::service::{caller, client, echo, keeps, local, serve, wait_for, ASK, NAME};
 use common::{role, soon, typed, Process, LIMIT, LIMIT_MS};
-use dividere::{
-    Channel, Deadline, Dealer, Message, Options, RegistryClient, RegistryServer, Service, ServiceClient,
-    ServiceHandler, ServiceSettings, Status,
-};
-
-const NAME: &str = "acme.Echo";
-const ASK: &str = "acme.Ask";
-
-fn client(endpoint: &str) -> Arc<RegistryClient> {
-    Arc::new(client_with_lease(endpoint, 3000))
-}
-
-fn local() -> ServiceSettings {
-    ServiceSettings {
-        endpoint: Some("tcp://127.0.0.1:*".to_owned()),
-        ..ServiceSettings::default()
-    }
-}
-
-fn serve(registry: &Arc<RegistryClient>, settings: &ServiceSettings, handler: ServiceHandler) -> Service {
-    let service = Service::new(NAME, registry, &Options::default(), settings).unwrap();
-    service.set_handler(Some(ASK), Some(handler)).unwrap();
-    service.start(soon()).unwrap();
-    service
-}
-
-fn echo() -> ServiceHandler {
-    Arc::new(|request, reply| {
-        let payload = request.payload();
-        reply.prepare("acme.Told", payload.len())?.copy_from_slice(payload);
-        Ok(())
-    })
-}
-
-/// Keeps its requests for the test to answer.
-fn keeps() -> (ServiceHandler, mpsc::Receiver<Message>) {
-    let (keep, kept) = mpsc::channel();
-    let keep = Mutex::new(keep);
-    let handler: ServiceHandler = Arc::new(move |request, _reply| {
-        keep.lock().unwrap().send(request.try_clone()?).unwrap();
-        Ok(())
-    });
-    (handler, kept)
-}
-
-fn caller(registry: &Arc<RegistryClient>) -> ServiceClient {
-    ServiceClient::new(NAME, registry, &Options::default()).unwrap()
-}
+use dividere::{Channel, Deadline, Dealer, Message, Options, RegistryServer, ServiceClient, ServiceSettings, Status};
 
 fn start(client: &ServiceClient, payload: &[u8], timeout_ms: i64, repeat: bool) -> u64 {
     client.start_call(&mut typed(ASK, payload), timeout_ms, repeat).unwrap()
@@ -100,15 +54,6 @@ fn next_status(client: &ServiceClient, call: u64) -> Status {
 
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").unwrap().count()
-}
-
-fn wait_for(client: &ServiceClient, instances: usize) {
-    let start = Instant::now();
-    while client.instances().unwrap().len() != instances {
-        assert!(start.elapsed() < LIMIT, "{:?}", client.instances().unwrap());
-        // A service client tells of calls, and not of its instances.
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 #[test]

@@ -7,34 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{mpsc, Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::registry::{client_with_lease, registry};
+use common::registry::registry;
+use common::service::{caller, client, echo, local, serve, tell, ASK, NAME};
 use common::{soon, typed, LIMIT, LIMIT_MS};
-use dividere::{
-    Channel, Dealer, Message, Options, RegistryClient, Service, ServiceClient, ServiceHandler, ServiceSettings, Status,
-};
-
-const NAME: &str = "acme.Echo";
-const ASK: &str = "acme.Ask";
-
-fn serve(registry: &Arc<RegistryClient>, handler: ServiceHandler) -> Service {
-    let settings = ServiceSettings {
-        endpoint: Some("tcp://127.0.0.1:*".to_owned()),
-        ..ServiceSettings::default()
-    };
-    let service = Service::new(NAME, registry, &Options::default(), &settings).unwrap();
-    service.set_handler(Some(ASK), Some(handler)).unwrap();
-    service.start(soon()).unwrap();
-    service
-}
-
-fn tell(reply: &mut Message, payload: &[u8]) -> dividere::Result<()> {
-    reply.prepare("acme.Told", payload.len())?.copy_from_slice(payload);
-    Ok(())
-}
-
-fn echo() -> ServiceHandler {
-    Arc::new(|request, reply| tell(reply, request.payload()))
-}
+use dividere::{Channel, Dealer, Message, Options, ServiceClient, ServiceHandler, Status};
 
 /// Waits for what becomes of it, in place or as a call that was started.
 fn ask(
@@ -60,7 +36,7 @@ fn ask(
 fn half_of_the_time_is_left_for_another_instance_where_one_is_silent() {
     const TIMEOUT_MS: i64 = 6000;
     let server = registry();
-    let registry = Arc::new(client_with_lease(&server.last_endpoint().unwrap(), 3000));
+    let registry = client(&server.last_endpoint().unwrap());
     let (keep, kept) = mpsc::channel();
     let keep = Mutex::new(keep);
     let silent: ServiceHandler = Arc::new(move |request, reply| match request.payload() {
@@ -70,8 +46,8 @@ fn half_of_the_time_is_left_for_another_instance_where_one_is_silent() {
             Ok(())
         }
     });
-    let _services = [serve(&registry, silent), serve(&registry, echo())];
-    let client = ServiceClient::new(NAME, &registry, &Options::default()).unwrap();
+    let _services = [serve(&registry, &local(), silent), serve(&registry, &local(), echo())];
+    let client = caller(&registry);
     // Until both are connected.
     let begin = Instant::now();
     let mut told = HashSet::new();
@@ -97,15 +73,15 @@ fn half_of_the_time_is_left_for_another_instance_where_one_is_silent() {
 #[test]
 fn what_is_lost_with_its_instance_is_asked_again_only_where_that_is_allowed() {
     let server = registry();
-    let registry = Arc::new(client_with_lease(&server.last_endpoint().unwrap(), 3000));
+    let registry = client(&server.last_endpoint().unwrap());
     let served = Arc::new(Mutex::new(HashSet::new()));
     let note = Arc::clone(&served);
     let notes: ServiceHandler = Arc::new(move |request, reply| {
         note.lock().unwrap().insert(request.payload().to_vec());
         tell(reply, request.payload())
     });
-    let _stays = serve(&registry, notes);
-    let client = ServiceClient::new(NAME, &registry, &Options::default()).unwrap();
+    let _stays = serve(&registry, &local(), notes);
+    let client = caller(&registry);
     let mut first = 0u32;
     for (repeat, in_place) in [(false, true), (false, false), (true, true), (true, false)] {
         // It takes what it is asked, and answers nothing.

@@ -6,6 +6,7 @@ pub mod hostile;
 #[path = "../../src/random_for_tests.rs"]
 pub mod random;
 pub mod registry;
+pub mod service;
 pub mod zmtp;
 
 use std::process::{Child, Command, ExitStatus, Stdio};
