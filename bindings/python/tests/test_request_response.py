@@ -108,6 +108,39 @@ def test_a_call_gives_up_in_time_or_asks_the_next_one():
     assert time.monotonic() - began >= 0.14
 
 
+def test_the_reply_to_a_call_that_was_given_up_is_dropped_and_counted():
+    request, response = pair()
+    with pytest.raises(dividere.TimedOut):
+        request.call(Msg01(field1="late"), timeout=0.05)
+    assert response.recv(timeout=LIMIT).field1 == "late"
+    response.send(Msg01(field1="too late"))
+    server = serve(response, lambda message: response.send(message))
+    assert request.call(Msg01(field1="next"), timeout=LIMIT).field1 == "next"
+    response.close()
+    server.join()
+    # It came before that one.
+    assert request.statistics().dropped_stale == 1
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_call_tells_brokers_on_its_way_whether_it_may_be_repeated(retries):
+    broker = messaging.Dealer("tcp://127.0.0.1:*")
+    request = messaging.Request(broker.last_endpoint)
+    told = []
+
+    def answer():
+        route, message = broker.recv(timeout=LIMIT)
+        told.extend(route)
+        broker.send((route, message))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    assert request.call(Msg01(field1="x"), timeout=LIMIT, retries=retries).field1 == "x"
+    thread.join()
+    # The number, "DV1", a byte of flags, and the time.
+    assert told[0][8:12] == b"DV1" + bytes([retries])
+
+
 def test_a_call_without_anybody_there_times_out():
     request = messaging.Request("tcp://127.0.0.1:1")
     with pytest.raises(TimeoutError):
