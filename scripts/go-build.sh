@@ -15,11 +15,7 @@ build=$(cd "${BUILD:-build/test}" && pwd)
 folder=$1
 case $2 in /*) output=$2 ;; *) output=$PWD/$2 ;; esac
 shift 2
-export PKG_CONFIG_PATH="$build/pkgconfig" GOTOOLCHAIN=local GOFLAGS="${GOFLAGS:-} -p=${JOBS:-2}"
-# go gives the linker what it has to know of a position-independent gcc only where CC is one word.
-case ${CC:-} in *\ *) export CC=gcc ;; esac
-# Go's build cache knows flags, and not that a header outside the module has changed.
-CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_HEADER_SUM=$(cksum <include/dividere.h | cut -d' ' -f1)"
-export CGO_CFLAGS
+export PKG_CONFIG_PATH="$build/pkgconfig" GOFLAGS="${GOFLAGS:-} -p=${JOBS:-2}"
+. scripts/go-environment.sh
 cd "$folder"
 exec go build -tags dividere_static -o "$output" "${@:-.}"

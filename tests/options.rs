@@ -8,7 +8,7 @@ use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use common::zmtp::{Peer, COMMAND};
-use common::{address, bytes, dealers, next_event, role, soon, typed, Process, LIMIT, LIMIT_MS};
+use common::{address, bytes, dealers, next_event, port_of, role, soon, typed, Process, LIMIT, LIMIT_MS};
 use dividere::connection::events::EventKind;
 use dividere::{Channel, Deadline, Dealer, Message, Options, ProcessOptions, Response, Status};
 
@@ -39,10 +39,6 @@ fn socket_option(fd: RawFd, level: c_int, option: c_int) -> c_int {
     let rc = unsafe { libc::getsockopt(fd, level, option, (&mut value as *mut c_int).cast(), &mut size) };
     assert_eq!(rc, 0);
     value
-}
-
-fn port_of(endpoint: &str) -> u16 {
-    endpoint.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
 /// An address that refuses connections, as long as the socket is kept.

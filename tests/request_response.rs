@@ -1,5 +1,7 @@
 //! Request, response and dealer over real sockets.
 
+mod common;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -184,11 +186,7 @@ fn started_calls_are_over(lost_at: &str) {
     let silent = Dealer::new(lost_at, &Options::new()).unwrap();
     let request = Request::new(&format!(">{}", silent.last_endpoint().unwrap()), &Options::new()).unwrap();
     request.wait_connected(0, soon()).unwrap();
-    let mut item = libc::pollfd {
-        fd: request.fd().unwrap(),
-        events: libc::POLLIN,
-        revents: 0,
-    };
+    let fd = request.fd().unwrap();
     let start = |repeat| {
         let mut question = typed("acme.Question", b"?");
         request.start_call(&mut question, repeat, LONG_MS, soon()).unwrap()
@@ -198,9 +196,8 @@ fn started_calls_are_over(lost_at: &str) {
         silent.recv_bytes(&mut Message::new(), soon()).unwrap();
     }
     silent.close().unwrap();
-    let mut finish = |call| loop {
-        // SAFETY: one live item.
-        assert_eq!(unsafe { libc::poll(&mut item, 1, 20_000) }, 1, "{lost_at}");
+    let finish = |call| loop {
+        assert!(common::readable(fd, 20_000), "{lost_at}");
         let status = request
             .finish_call(call, &mut Message::new(), Deadline::Now)
             .unwrap_err()

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::registry::{fixed_port, registry};
 use common::service::{caller, client, echo, keeps, local, serve, wait_for, ASK, NAME};
-use common::{role, soon, typed, Process, LIMIT, LIMIT_MS};
+use common::{port_of, readable, role, soon, typed, Process, LIMIT, LIMIT_MS};
 use dividere::{Channel, Deadline, Dealer, Message, Options, RegistryServer, ServiceClient, ServiceSettings, Status};
 
 fn start(client: &ServiceClient, payload: &[u8], timeout_ms: i64, repeat: bool) -> u64 {
@@ -18,20 +18,7 @@ fn start(client: &ServiceClient, payload: &[u8], timeout_ms: i64, repeat: bool) 
 
 /// Sleeps at the descriptor, as an event loop does.
 fn await_readable(fd: RawFd) {
-    assert!(
-        is_readable(fd, LIMIT_MS as i32),
-        "the descriptor does not become readable"
-    );
-}
-
-fn is_readable(fd: RawFd, timeout_ms: i32) -> bool {
-    let mut item = libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    // SAFETY: one live item.
-    unsafe { libc::poll(&mut item, 1, timeout_ms) == 1 }
+    assert!(readable(fd, LIMIT_MS as i32), "the descriptor does not become readable");
 }
 
 /// The next call that ends, awaited at the descriptor.
@@ -78,13 +65,13 @@ fn calls_end_in_any_order_and_the_descriptor_tells() {
         let early = client.finish_call(first, &mut reply, wait).unwrap_err();
         assert_eq!(early.status(), Status::WouldBlock);
     }
-    assert!(!is_readable(fd, 0));
+    assert!(!readable(fd, 0));
     let other = kept.recv_timeout(LIMIT).unwrap();
     other.reply(&mut typed("acme.Told", b"to the second")).unwrap();
     await_readable(fd);
     client.finish_call(second, &mut reply, Deadline::Now).unwrap();
     assert_eq!(reply.payload(), b"to the second");
-    assert!(!is_readable(fd, 0), "nothing is left to finish");
+    assert!(!readable(fd, 0), "nothing is left to finish");
     // Who waits in a call is woken, too.
     std::thread::scope(|scope| {
         let waits = scope.spawn(|| {
@@ -151,14 +138,7 @@ fn calls_wait_for_room_in_a_full_queue() {
     narrow.set_receive_high_water_mark(1).unwrap();
     narrow.set_send_high_water_mark(1).unwrap();
     let instance = Dealer::new("@tcp://127.0.0.1:*", &narrow).unwrap();
-    let port = instance
-        .last_endpoint()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let port = port_of(&instance.last_endpoint().unwrap());
     registry.register(NAME, port, b"", soon()).unwrap();
     let client = ServiceClient::new(NAME, &registry, &narrow).unwrap();
     client.wait_for_service(soon()).unwrap();
@@ -243,7 +223,7 @@ fn time_is_kept_though_nobody_waits() {
     }
     let (ended, outcome) = next(&client, &mut Message::new());
     assert_eq!((ended, outcome.is_ok()), (long, true));
-    assert!(!is_readable(client.fd().unwrap(), 0));
+    assert!(!readable(client.fd().unwrap(), 0));
 }
 
 /// It may be repeated: so half of its time is enough for an instance that does not answer, and a busy one is passed by.
@@ -325,7 +305,7 @@ fn what_is_given_up_is_answered_to_nobody() {
     }
     await_readable(client.fd().unwrap());
     client.abandon_call(answered).unwrap();
-    assert!(!is_readable(client.fd().unwrap(), 0));
+    assert!(!readable(client.fd().unwrap(), 0));
     let none = client.finish_next(&mut Message::new(), Deadline::Now).unwrap_err();
     assert_eq!(none.status(), Status::WouldBlock);
 }
@@ -373,7 +353,7 @@ fn closing_wakes_who_waits_for_nothing() {
     std::thread::scope(|scope| {
         let any = scope.spawn(|| client.finish_next(&mut Message::new(), Deadline::Never).map(drop));
         // Nothing tells that it sleeps; where it does not yet, it is CLOSED at once.
-        assert!(!is_readable(fd, 20));
+        assert!(!readable(fd, 20));
         client.close().unwrap();
         assert_eq!(any.join().unwrap().unwrap_err().status(), Status::Closed);
         await_readable(fd);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::registry::registry;
 use common::service::{caller, client, echo, local, serve, tell, ASK, NAME};
-use common::{soon, typed, LIMIT, LIMIT_MS};
+use common::{port_of, soon, typed, LIMIT, LIMIT_MS};
 use dividere::{Channel, Dealer, Message, Options, ServiceClient, ServiceHandler, Status};
 
 /// Waits for what becomes of it, in place or as a call that was started.
@@ -86,8 +86,7 @@ fn what_is_lost_with_its_instance_is_asked_again_only_where_that_is_allowed() {
     for (repeat, in_place) in [(false, true), (false, false), (true, true), (true, false)] {
         // It takes what it is asked, and answers nothing.
         let dying = Dealer::new("@tcp://127.0.0.1:*", &Options::default()).unwrap();
-        let endpoint = dying.last_endpoint().unwrap();
-        let port = endpoint.rsplit(':').next().unwrap().parse().unwrap();
+        let port = port_of(&dying.last_endpoint().unwrap());
         let id = registry.register(NAME, port, b"", soon()).unwrap();
         let (mut taken, over) = (Message::new(), AtomicBool::new(false));
         let (number, outcome) = std::thread::scope(|scope| {

@@ -19,15 +19,10 @@ cmake --install "${BUILD:-build/test}" --prefix "$prefix" >"$root/build/go-insta
     exit 1
 }
 pc=$(find "$prefix" -name dividere.pc)
-export PKG_CONFIG_PATH=${pc%/*} GOTOOLCHAIN=local
+export PKG_CONFIG_PATH=${pc%/*}
 LD_LIBRARY_PATH=$(cd "${pc%/*}/.." && pwd)${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
-# go gives the linker what it has to know of a position-independent gcc only where CC is one word.
-case ${CC:-} in *\ *) export CC=gcc ;; esac
-case ${CXX:-} in *\ *) export CXX=g++ ;; esac
-# Go's build cache knows flags, and not that a header outside the module has changed.
-CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_HEADER_SUM=$(cksum <include/dividere.h | cut -d' ' -f1)"
-export CGO_CFLAGS
+. scripts/go-environment.sh
 cd "$here"
 
 echo "--- what is generated is up to date"

@@ -6,6 +6,7 @@ mod waiting;
 
 pub(crate) use receiving::Received;
 pub use sending::Room;
+pub(crate) use waiting::ROOM_SLICE;
 
 use std::ffi::c_void;
 use std::os::fd::RawFd;

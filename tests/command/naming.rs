@@ -6,7 +6,7 @@ use dividere::{Channel, Dealer, Message, Options, Response, Service, ServiceSett
 use serde_json::{json, Value};
 
 use crate::common::registry::{client, fixed_port};
-use crate::common::soon;
+use crate::common::{port_of, soon};
 use crate::process::{command, run, words, Finished, Running};
 
 /// A running registry and where it is asked.
@@ -190,14 +190,7 @@ fn a_service_is_called_by_its_name() {
     let (_registry, at) = registry();
     let services = client(&at);
     let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
-    let port = response
-        .last_endpoint()
-        .unwrap()
-        .rsplit(':')
-        .next()
-        .unwrap()
-        .parse()
-        .unwrap();
+    let port = port_of(&response.last_endpoint().unwrap());
     services.register("acme.echo", port, b"", soon()).unwrap();
     let asking = Running::start(&["call", "acme.echo", "--bytes", "hello", "--text", "-R", &at]);
     let mut message = Message::new();
@@ -213,8 +206,8 @@ fn a_call_by_name_moves_on_to_another_instance_where_it_may_be_repeated() {
     let (_registry, at) = registry();
     let registry = Arc::new(client(&at));
     let silent = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
-    let port = silent.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
-    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let port = port_of(&silent.last_endpoint().unwrap());
+    registry.register("acme.echo", port, b"", soon()).unwrap();
     let call = [
         "call",
         "acme.echo",
@@ -235,8 +228,8 @@ fn a_call_by_name_moves_on_to_another_instance_where_it_may_be_repeated() {
     once.finish().failed(1, "UNREACHABLE: 'acme.echo' at tcp://127.0.0.1:");
 
     let silent = Dealer::new("@tcp://127.0.0.1:*", &Options::new()).unwrap();
-    let port = silent.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
-    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let port = port_of(&silent.last_endpoint().unwrap());
+    registry.register("acme.echo", port, b"", soon()).unwrap();
     let twice = Running::start(&[&call[..], &["--retries", "1"]].concat());
     silent.recv_bytes(&mut message, soon()).unwrap();
     let settings = ServiceSettings {
@@ -264,8 +257,8 @@ fn ctrl_c_ends_a_call_by_name_that_waits() {
     let (_registry, at) = registry();
     let registry = client(&at);
     let response = Response::new("tcp://127.0.0.1:*", &Options::new()).unwrap();
-    let port = response.last_endpoint().unwrap().rsplit(':').next().unwrap().parse();
-    registry.register("acme.echo", port.unwrap(), b"", soon()).unwrap();
+    let port = port_of(&response.last_endpoint().unwrap());
+    registry.register("acme.echo", port, b"", soon()).unwrap();
     let call = ["call", "acme.echo", "--bytes", "x", "--timeout", "never", "-R", &at];
     let running = Running::start(&call);
     response.recv_bytes(&mut Message::new(), soon()).unwrap();

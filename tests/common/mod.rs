@@ -91,6 +91,11 @@ pub fn next_event(events: &EventQueue, kind: EventKind) -> Event {
     }
 }
 
+/// The port in an endpoint.
+pub fn port_of(endpoint: &str) -> u16 {
+    endpoint.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
 /// Whether a descriptor becomes readable within this time.
 pub fn readable(fd: i32, timeout_ms: i32) -> bool {
     let mut item = libc::pollfd {

@@ -140,6 +140,16 @@ def single() -> Slot:
         return Slot(1, SINGLE_BYTES, 0)
 
 
+def finished(finish: Any, handle: int, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
+    """What came so far of a call that was started: a status, and the reply. `finish` is the function of the library."""
+    slot = single()
+    try:
+        status: int = finish(handle, call, slot.messages[0], 0)
+        return status, slot.taken_message() if status == 0 else None
+    finally:
+        singles.append(slot)
+
+
 def typed_single() -> Slot:
     """The same for `typed_singles`."""
     try:

@@ -380,12 +380,7 @@ class Request(_Role):
             _slots.singles.append(slot)
 
     def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
-        slot = _slots.single()
-        try:
-            status: int = quick.request_finish_call(self._inner._id, call, slot.messages[0], 0)
-            return status, slot.taken_message() if status == 0 else None
-        finally:
-            _slots.singles.append(slot)
+        return _slots.finished(quick.request_finish_call, self._inner._id, call)
 
 
 class _TwoWay(_Receiving):

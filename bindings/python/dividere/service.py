@@ -162,12 +162,7 @@ class ServiceClient:
 
     def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
         """What came of it so far: a status, and the reply."""
-        slot = _slots.single()
-        try:
-            status: int = lib.service_client_finish_call(self._id, call, slot.messages[0], 0)
-            return status, slot.taken_message() if status == 0 else None
-        finally:
-            _slots.singles.append(slot)
+        return _slots.finished(lib.service_client_finish_call, self._id, call)
 
     def _abandon(self, call: int) -> None:
         lib.service_client_abandon_call(self._id, call)

@@ -208,7 +208,7 @@ impl Socket {
 
 /// How long a blocked publisher or response sleeps at most before it tries again: libzmq does not tell one that waits
 /// for a full peer when another thread took its wake-up.
-pub const ROOM_SLICE: Duration = Duration::from_millis(20);
+pub(crate) const ROOM_SLICE: Duration = Duration::from_millis(20);
 
 fn slice() -> Deadline {
     Deadline::after(ROOM_SLICE)

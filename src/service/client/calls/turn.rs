@@ -4,13 +4,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Asked, Calls, Over, Stage, Table, RING};
 use crate::connection::clock::Deadline;
 use crate::connection::frame::Frame;
 use crate::connection::log::log_line;
 use crate::connection::process::lock;
+use crate::connection::socket::ROOM_SLICE;
 use crate::error::{Error, Result, Status};
 use crate::messaging::channel::Channel;
 use crate::messaging::message::Message;
@@ -18,9 +19,6 @@ use crate::messaging::request::look_at_reply;
 use crate::service::client::attempt::Outcome;
 use crate::service::client::{patience, terms, Inner};
 use crate::service::places::Place;
-
-/// How long a call waits at most that a full queue does not take: who takes the wake-up meant for it tells nobody.
-const ROOM: Duration = Duration::from_millis(20);
 
 /// The thread: until the client is closed.
 pub(super) fn run(calls: &Calls, inner: &Inner) {
@@ -77,7 +75,8 @@ pub(super) fn run(calls: &Calls, inner: &Inner) {
         table.up_at = table.due.first().map(|(at, _)| *at);
         wait = table.up_at.map_or(Deadline::Never, Deadline::At);
         if table.asked.values().any(|asked| !asked.for_room.is_empty()) {
-            wait = wait.min(Deadline::after(ROOM));
+            // Who takes the wake-up that is meant for these tells nobody.
+            wait = wait.min(Deadline::after(ROOM_SLICE));
         }
         drop(table);
         drop((gone, places));
