@@ -176,6 +176,29 @@ fn until(is_so: impl Fn() -> bool) -> Duration {
     begun.elapsed()
 }
 
+/// An address of ipc, whose file goes with this: who is killed leaves it.
+struct Address(String);
+
+impl Address {
+    fn new() -> Self {
+        Address(common::endpoint("ipc"))
+    }
+
+    fn to_connect(&self) -> String {
+        self.0.replace('@', ">")
+    }
+}
+
+impl Drop for Address {
+    fn drop(&mut self) {
+        let path = self.0.trim_start_matches("@ipc://");
+        // Not there where its broker was stopped before it was ready, or ended by itself.
+        if std::fs::remove_file(path).is_err() {
+            assert!(!std::path::Path::new(path).exists(), "{path} stays");
+        }
+    }
+}
+
 fn workers(broker: &Broker) -> u64 {
     broker.statistics().unwrap().workers
 }
@@ -283,12 +306,13 @@ fn clients_and_workers_go_on_when_a_killed_broker_is_back() {
         return;
     }
     // ipc, so that the addresses stay ours in between.
-    let (front, back) = (common::endpoint("ipc"), common::endpoint("ipc"));
-    let ends = format!("{front} {back}");
-    let to = |endpoint: &str| endpoint.replace('@', ">");
+    let (front, back) = (Address::new(), Address::new());
+    let ends = format!("{} {}", front.0, back.0);
     let mut broker = Process::start(TEST, "broker", &ends);
-    let _workers: Vec<Process> = (0..2).map(|_| Process::start(TEST, "worker", &to(&back))).collect();
-    let met = under_load(&to(&front), 8, 1000, 20, |met| {
+    let _workers: Vec<Process> = (0..2)
+        .map(|_| Process::start(TEST, "worker", &back.to_connect()))
+        .collect();
+    let met = under_load(&front.to_connect(), 8, 1000, 20, |met| {
         for _ in 0..4 {
             met.await_answers(100);
             broker.signal(libc::SIGKILL);
@@ -309,15 +333,14 @@ fn with_two_brokers_one_may_be_killed_or_stopped_and_no_call_fails() {
     }
     for signal in [libc::SIGKILL, libc::SIGSTOP] {
         let stays = broker();
-        let (front_at, back_at) = (common::endpoint("ipc"), common::endpoint("ipc"));
-        let victim = Process::start(TEST, "broker", &format!("{front_at} {back_at}"));
-        let to = |endpoint: &str| endpoint.replace('@', ">");
-        let backs = format!("{},{}", stays.last_endpoint(BrokerSide::Back).unwrap(), to(&back_at));
-        let fronts = format!("{},{}", front(&stays), to(&front_at));
+        let (front_at, back_at) = (Address::new(), Address::new());
+        let victim = Process::start(TEST, "broker", &format!("{} {}", front_at.0, back_at.0));
+        let backs = format!("{},{}", stays.last_endpoint(BrokerSide::Back).unwrap(), back_at.to_connect());
+        let fronts = format!("{},{}", front(&stays), front_at.to_connect());
         let _workers: Vec<Process> = (0..2).map(|_| Process::start(TEST, "worker", &backs)).collect();
         stays.wait_workers(2, soon()).unwrap();
         let met = under_load(&fronts, 8, 1000, 20, |met| {
-            let waiting = Request::new(&to(&front_at), &Options::new()).unwrap();
+            let waiting = Request::new(&front_at.to_connect(), &Options::new()).unwrap();
             let mut reply = Message::new();
             waiting
                 .call(&mut typed("a.Question", b"x"), &mut reply, CALL_MS, 5)

@@ -21,5 +21,14 @@ rm -rf "$venv"
 "$python" -m venv "$venv"
 wheels=("$build"/wheel/dividere-*-py3-none-*.whl)
 "$venv/bin/python" -m pip install --disable-pip-version-check -q "${wheels[0]}" -r "$here/tests/requirements.txt"
+# Its own, to see what the tests leave behind; pytest's own folders it would clean up later.
+temporary=$(mktemp -d "${TMPDIR:-/tmp}/dividere-python.XXXXXX")
+trap 'rm -rf "$temporary"' EXIT
 cd "$build"
-exec "$venv/bin/python" -m pytest -q -o cache_dir="$build/pytest-$version" -c "$here/pyproject.toml" "$here/tests" "$@"
+TMPDIR=$temporary "$venv/bin/python" -m pytest -q -o cache_dir="$build/pytest-$version" -c "$here/pyproject.toml" \
+    "$here/tests" "$@"
+left=$(find "$temporary" -mindepth 1 -maxdepth 1 -not -name 'pytest-of-*')
+if [ -n "$left" ]; then
+    echo "left behind by the tests:" "$left"
+    exit 1
+fi

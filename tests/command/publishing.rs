@@ -368,7 +368,8 @@ fn a_closed_pipe_ends_it_quietly_without_another_message() {
 
 #[test]
 fn imports_folders_and_descriptor_sets_are_understood() {
-    let folder = std::env::temp_dir().join(format!("dividere-types-{}", std::process::id()));
+    let removed = Removed(std::env::temp_dir().join(format!("dividere-types-{}", std::process::id())));
+    let folder = &removed.0;
     std::fs::create_dir_all(folder.join("deep/er")).unwrap();
     let write = |path: &str, text: &str| std::fs::write(folder.join(path), text).unwrap();
     write(
@@ -391,11 +392,21 @@ fn imports_folders_and_descriptor_sets_are_understood() {
     run(&nowhere).failed(1, "deep/part.proto");
 
     let set = folder.join("set.bin");
-    let mut compiler = protox::Compiler::new([&folder]).unwrap();
+    let mut compiler = protox::Compiler::new([folder]).unwrap();
     compiler.include_imports(true).open_file("deep/er/whole.proto").unwrap();
     std::fs::write(&set, compiler.encode_file_descriptor_set()).unwrap();
     let set = set.display().to_string();
     let by_set = published(&[&whole[..], &["-d", &set]].concat(), "", 1);
     assert_eq!(by_set[0].payload(), payload);
-    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// A folder that goes at the end of a test, also of one that fails.
+struct Removed(std::path::PathBuf);
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.0) {
+            eprintln!("{} stays: {error}", self.0.display());
+        }
+    }
 }

@@ -1,7 +1,9 @@
 """What the tests share: message classes, programs in processes of their own, and limits."""
 
+import atexit
 import faulthandler
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,7 +18,9 @@ LIMIT = 20
 
 def _generate():
     """Python classes of the messages, for the processes of the tests, too."""
-    folder = tempfile.mkdtemp(prefix="dividere-messages-")
+    folder, mine = tempfile.mkdtemp(prefix="dividere-messages-"), os.getpid()
+    # Not at the end of a child that was forked.
+    atexit.register(lambda: os.getpid() == mine and shutil.rmtree(folder))
     command = [
         "protoc",
         f"--proto_path={HERE}",
