@@ -335,7 +335,11 @@ fn with_two_brokers_one_may_be_killed_or_stopped_and_no_call_fails() {
         let stays = broker();
         let (front_at, back_at) = (Address::new(), Address::new());
         let victim = Process::start(TEST, "broker", &format!("{} {}", front_at.0, back_at.0));
-        let backs = format!("{},{}", stays.last_endpoint(BrokerSide::Back).unwrap(), back_at.to_connect());
+        let backs = format!(
+            "{},{}",
+            stays.last_endpoint(BrokerSide::Back).unwrap(),
+            back_at.to_connect()
+        );
         let fronts = format!("{},{}", front(&stays), front_at.to_connect());
         let _workers: Vec<Process> = (0..2).map(|_| Process::start(TEST, "worker", &backs)).collect();
         stays.wait_workers(2, soon()).unwrap();
