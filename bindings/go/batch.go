@@ -100,7 +100,7 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 	filled, used := 0, 0
 	for filled < batchMessages && filled < len(messages) && used < batchBytes {
 		m := proto.Message(messages[filled])
-		if m == nil {
+		if isNil(m) {
 			return filled, errNil
 		}
 		if full := m.ProtoReflect().Descriptor().FullName(); name == nil || full != of {

@@ -63,7 +63,7 @@ func (d *Dealer) sendFilled(ctx context.Context, m proto.Message, send func(*slo
 	if ctx.Err() != nil {
 		return contextError(ctx)
 	}
-	if m == nil {
+	if isNil(m) {
 		return errNil
 	}
 	s, err := takeSlot()

@@ -14,7 +14,7 @@ import (
 
 // EncodeEnvelope gives a message in its envelope: the bytes that Send sends.
 func EncodeEnvelope(m proto.Message) ([]byte, error) {
-	if m == nil {
+	if isNil(m) {
 		return nil, errNil
 	}
 	payload, err := proto.Marshal(m)

@@ -106,7 +106,7 @@ func (s Socket) RecvEvent(ctx context.Context) (Event, error) {
 		return Event{}, err
 	}
 	for {
-		news := bell.next()
+		news, shut := bell.next(), shutdowns.next()
 		var c C.dividere_event_t
 		err := s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
 			return C.dividere_socket_event_recv(socket, &c, 0)
@@ -119,6 +119,7 @@ func (s Socket) RecvEvent(ctx context.Context) (Event, error) {
 		}
 		select {
 		case <-news:
+		case <-shut:
 		case <-s.h.ended:
 		case <-ctx.Done():
 			return Event{}, contextError(ctx)

@@ -33,3 +33,21 @@ func LeastLine(level slog.Level) (slog.Level, error) {
 	err := json.Unmarshal(told.Bytes(), &line)
 	return line.Level, err
 }
+
+// Sources counts those that a reactor knows of.
+func (r *Reactor) Sources() int {
+	r.r.mu.Lock()
+	defer r.r.mu.Unlock()
+	return len(r.r.sources)
+}
+
+// WaitsForEvents tells whether a goroutine waits for the next event of the handle.
+func (s Socket) WaitsForEvents() bool {
+	bell, err := s.h.events()
+	if err != nil {
+		return false
+	}
+	bell.mu.Lock()
+	defer bell.mu.Unlock()
+	return bell.news != nil
+}

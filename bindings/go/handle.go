@@ -45,10 +45,8 @@ func (h *handle) works() {
 		return
 	}
 	working.Store(h, nil)
-	select {
-	case <-h.ended:
+	if h.isClosed() {
 		working.Delete(h)
-	default:
 	}
 }
 
@@ -112,6 +110,9 @@ func (h *handle) close() error {
 		if h.before != nil {
 			h.before()
 		}
+		// Before the descriptors are others': nobody is about to copy one.
+		h.ready.seal()
+		h.room.seal()
 		h.err = check(h.end)
 		if statusOf(h.err) == StatusClosed {
 			// By Shutdown, which closes everything.
@@ -124,6 +125,18 @@ func (h *handle) close() error {
 		openHandles.Add(-1)
 	})
 	return h.err
+}
+
+func (h *handle) isClosed() bool {
+	if h == nil {
+		return true
+	}
+	select {
+	case <-h.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // number is 0, which the library takes for a closed one, of a handle that was never made: the zero value of a role.

@@ -18,12 +18,13 @@ import (
 // A Message is one that was received, as it came. One goroutine has it at a time; it may go from one to another. A request
 // that nobody answers is answered with an error when its message is closed, or forgotten and collected.
 type Message struct {
+	// Its bytes, in memory of C, are gone with the slot: what looks at them keeps the message alive until it has done so.
 	s *slot
 	// Whose way back it takes.
 	from *handle
 }
 
-// ErrMessageClosed is what a message says that was closed.
+// errMessageClosed is what a message says that was closed.
 var errMessageClosed error = &Error{Status: StatusState, Text: "the message is closed"}
 
 // Close lets go of the message. Closing again does nothing.
@@ -41,6 +42,7 @@ func (m *Message) TypeName() protoreflect.FullName {
 	if m.s == nil {
 		return ""
 	}
+	defer runtime.KeepAlive(m)
 	return protoreflect.FullName(string([]byte(m.s.view().typeName())))
 }
 
@@ -49,6 +51,7 @@ func (m *Message) Payload() []byte {
 	if m.s == nil {
 		return nil
 	}
+	defer runtime.KeepAlive(m)
 	return bytes.Clone(m.s.view().content())
 }
 
@@ -57,6 +60,7 @@ func (m *Message) Bytes() []byte {
 	if m.s == nil {
 		return nil
 	}
+	defer runtime.KeepAlive(m)
 	return bytes.Clone(m.s.view().wire())
 }
 
@@ -65,14 +69,19 @@ func (m *Message) Unmarshal() (proto.Message, error) {
 	if m.s == nil {
 		return nil, errMessageClosed
 	}
+	defer runtime.KeepAlive(m)
 	return m.s.view().parseAny()
 }
 
 // UnmarshalInto parses it into a message, which has to be of its type (ErrType).
 func (m *Message) UnmarshalInto(into proto.Message) error {
+	if isNil(into) {
+		return errNil
+	}
 	if m.s == nil {
 		return errMessageClosed
 	}
+	defer runtime.KeepAlive(m)
 	return m.s.view().parseInto(into)
 }
 
@@ -81,6 +90,7 @@ func (m *Message) Route() ([][]byte, error) {
 	if m.s == nil {
 		return nil, errMessageClosed
 	}
+	defer runtime.KeepAlive(m)
 	return routeOf(m.s.c.message, int(m.s.c.view.route_count))
 }
 
@@ -107,6 +117,7 @@ func (m *Message) CanReply() bool {
 	if m.s == nil {
 		return false
 	}
+	defer runtime.KeepAlive(m)
 	var view C.dividere_view_t
 	return C.dividere_message_view(m.s.c.message, &view) == C.DIVIDERE_OK && view.can_reply != 0
 }
@@ -114,7 +125,7 @@ func (m *Message) CanReply() bool {
 // Reply answers it, once, at any time. ErrState where it has no way back or was answered before; ErrUnreachable where the
 // asker is gone; ErrClosed where the handle that received it is.
 func (m *Message) Reply(ctx context.Context, reply proto.Message) error {
-	if reply == nil {
+	if isNil(reply) {
 		return errNil
 	}
 	return m.reply(ctx, func(s *slot) error { return s.prepare(reply, proto.Size(reply)) })

@@ -61,6 +61,13 @@ func with(options []Option, make func(s *settings) error) error {
 		return err
 	}
 	defer C.dividere_options_free(s.options)
+	if err := s.apply(options); err != nil {
+		return err
+	}
+	return make(s)
+}
+
+func (s *settings) apply(options []Option) error {
 	for _, option := range options {
 		if option == nil {
 			continue
@@ -69,7 +76,7 @@ func with(options []Option, make func(s *settings) error) error {
 			return err
 		}
 	}
-	return make(s)
+	return nil
 }
 
 // waitInGo says how a role's sends wait: it makes a queue that blocks one that fails below, since waiting in C would
@@ -116,31 +123,31 @@ func flag(key C.int32_t, on bool) Option {
 	return number(key, 0)
 }
 
-// span is a time in milliseconds, rounded up, so that what is above 0 stays above it.
+// span is a time in milliseconds.
 func span(key C.int32_t, d time.Duration) Option {
 	return number(key, milliseconds(d))
 }
 
-func milliseconds(d time.Duration) int64 {
-	if d > 0 {
-		d += time.Millisecond - 1
-	}
-	return int64(d / time.Millisecond)
-}
+func milliseconds(d time.Duration) int64 { return rounded(d, time.Millisecond) }
 
-func seconds(key C.int32_t, d time.Duration) Option {
-	return number(key, int64((d+time.Second-1)/time.Second))
+func seconds(key C.int32_t, d time.Duration) Option { return number(key, rounded(d, time.Second)) }
+
+// rounded is away from 0, so that what is above it stays above, and what is below, which is refused, below.
+func rounded(d, unit time.Duration) int64 {
+	whole := int64(d / unit)
+	switch rest := d % unit; {
+	case rest > 0:
+		whole++
+	case rest < 0:
+		whole--
+	}
+	return whole
 }
 
 // WithOptions is several options as one.
 func WithOptions(options ...Option) Option {
 	return func(s *settings) error {
-		for _, option := range options {
-			if err := option(s); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.apply(options)
 	}
 }
 
@@ -255,6 +262,9 @@ func WithTypes(types ...proto.Message) Option {
 	return func(s *settings) error {
 		s.onlyTypes = true
 		for _, message := range types {
+			if message == nil {
+				return errNil
+			}
 			s.types = append(s.types, message.ProtoReflect().Descriptor().FullName())
 		}
 		return nil

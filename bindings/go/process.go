@@ -19,6 +19,9 @@ func Configure(options ...Option) error {
 	})
 }
 
+// shutdowns rings when one is over: for those who wait for what a closed handle does not tell.
+var shutdowns bell
+
 // Shutdown closes every handle of the process and waits until what was accepted is sent: for at most the longest linger
 // time among the handles, or as long as ctx allows, whichever is shorter. Call it before main returns: returning from main
 // ends a Go program at once, and what was sent just before would be lost. Handles are closed afterwards, and new ones can
@@ -31,9 +34,20 @@ func Shutdown(ctx context.Context) error {
 	if end, ok := ctx.Deadline(); ok {
 		limit = max(1, milliseconds(time.Until(end)))
 	}
+	var theirs []*handle
+	working.Range(func(h, _ any) bool {
+		theirs = append(theirs, h.(*handle))
+		return true
+	})
 	done := make(chan error, 1)
 	go func() {
-		done <- check(func() C.dividere_status_t { return C.dividere_shutdown(C.int64_t(limit)) })
+		err := check(func() C.dividere_status_t { return C.dividere_shutdown(C.int64_t(limit)) })
+		shutdowns.ring()
+		done <- err
+		for _, h := range theirs {
+			// Closed already: so it may be collected.
+			_ = h.close()
+		}
 	}()
 	select {
 	case err := <-done:

@@ -37,7 +37,8 @@ const (
 	ProxyCapture ProxySide = C.DIVIDERE_PROXY_SIDE_CAPTURE
 )
 
-// A Proxy passes messages between two sockets, from its making to its close, on a thread of its own.
+// A Proxy passes messages between two sockets, from its making to its Close, on a thread of its own. It is not collected
+// before it was closed.
 type Proxy struct {
 	h *handle
 }
@@ -66,6 +67,7 @@ func NewProxy(kind ProxyKind, front, back, capture string, options ...Option) (*
 		proxy = &Proxy{newHandle(made, func(made C.dividere_proxy_t) C.dividere_status_t {
 			return C.dividere_proxy_close(made)
 		})}
+		proxy.h.works()
 		return nil
 	})
 	return proxy, err

@@ -32,6 +32,8 @@ type Reactor struct {
 type reactions struct {
 	mu      sync.Mutex
 	sources map[uint64]Receiver
+	// How many of them there were when those that are closed were taken out.
+	open    int
 	onError func(Source, error)
 	// What the handler that ran last returned, until the error handler, which runs next, has it.
 	failed error
@@ -94,10 +96,7 @@ func (r *Reactor) Add(source Receiver) error {
 	}
 	h := source.receiver()
 	// Before the first message can come.
-	r.r.mu.Lock()
-	_, known := r.r.sources[h.number()]
-	r.r.sources[h.number()] = source
-	r.r.mu.Unlock()
+	known := r.r.remember(h.number(), source)
 	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_add(c, h.socket()) })
 	if err != nil && !known {
 		r.r.forget(h.number())
@@ -125,6 +124,27 @@ func (r *reactions) setFailed(err error) error {
 	before := r.failed
 	r.failed = err
 	return before
+}
+
+// fewSources are kept although they may be closed.
+const fewSources = 64
+
+// remember tells whether it was known before.
+func (r *reactions) remember(id uint64, source Receiver) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.sources[id]
+	r.sources[id] = source
+	if len(r.sources) > max(fewSources, 2*r.open) {
+		// A source that is closed is removed, and nobody tells.
+		for id, source := range r.sources {
+			if source.receiver().isClosed() {
+				delete(r.sources, id)
+			}
+		}
+		r.open = len(r.sources)
+	}
+	return known
 }
 
 func (r *reactions) forget(id uint64) {
@@ -382,9 +402,14 @@ func (r *Reactor) Run(ctx context.Context) error {
 	return err
 }
 
-// Start runs the reactor on a thread of its own until it is stopped or closed. ErrState where it runs already.
+// Start runs the reactor on a thread of its own until it is stopped or closed; until then it is not collected. ErrState
+// where it runs already.
 func (r *Reactor) Start() error {
-	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_start(c, nil) })
+	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_reactor_start(c, nil) })
+	if err == nil {
+		r.h.works()
+	}
+	return err
 }
 
 // Stop ends the loop after the callback that is under way, and waits for that; in a callback of its own it does not wait.
@@ -400,8 +425,12 @@ func (r *Reactor) Stop(ctx context.Context) error {
 		}
 		return err
 	}
-	if err := attempt(); !isWouldBlock(err) {
-		return err
+	err := attempt()
+	if isWouldBlock(err) {
+		err = r.h.look(ctx, attempt)
 	}
-	return r.h.look(ctx, attempt)
+	if err == nil {
+		working.Delete(r.h)
+	}
+	return err
 }

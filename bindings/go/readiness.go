@@ -33,8 +33,9 @@ type place struct {
 	// The descriptor does not tell all: who sleeps there looks again after this time. 0 where it does.
 	coarse time.Duration
 	// The last wait was not quick.
-	slow   atomic.Bool
-	closed bool
+	slow atomic.Bool
+	// Nobody opens it any more, and nobody sleeps there any more.
+	sealed, closed bool
 }
 
 // So many goroutines that wait are in the library at once. A call into C that does not return within some microseconds
@@ -224,6 +225,9 @@ func (p *place) open() error {
 	if p.file != nil {
 		return nil
 	}
+	if p.sealed {
+		return errorf(StatusClosed, "the handle is closed")
+	}
 	var file *os.File
 	var lacking error
 	err := check(func() C.dividere_status_t {
@@ -246,9 +250,6 @@ func (p *place) open() error {
 		return errorf(StatusInternal, err.Error())
 	}
 	p.file, p.raw = file, raw
-	if p.closed {
-		file.Close()
-	}
 	return nil
 }
 
@@ -272,6 +273,12 @@ func pollable(fd int) (*os.File, error) {
 		return nil, err
 	}
 	return file, nil
+}
+
+func (p *place) seal() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sealed = true
 }
 
 func (p *place) close() {

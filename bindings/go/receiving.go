@@ -133,6 +133,9 @@ func (r receiving) Recv(ctx context.Context) (proto.Message, error) {
 // RecvInto receives the next message into m, which has to be of its type: so nothing has to be made for it. What m held
 // before is gone. Fails as the function Recv does.
 func (r receiving) RecvInto(ctx context.Context, m proto.Message) error {
+	if isNil(m) {
+		return errNil
+	}
 	return r.from.received(ctx, func(s *slot) error { return s.view().parseInto(m) })
 }
 

@@ -96,6 +96,9 @@ func (r *RegistryClient) unregister(id uint64, ms C.int64_t) error {
 // Unregister takes it out. It is not renewed from here on, whatever the outcome: where that is an error, it is gone when
 // its lease is over. ErrNotFound where it was taken out before.
 func (r *Registration) Unregister(ctx context.Context) error {
+	if r.client == nil {
+		return errorf(StatusClosed, "the registration was never made: RegistryClient.Register does")
+	}
 	return blockingOnly(ctx, true, func(ms C.int64_t) error { return r.client.unregister(r.id, ms) })
 }
 

@@ -90,7 +90,7 @@ func WithRetries(retries int, each time.Duration) CallOption {
 //	answer, err := dividere.Call[*pb.Answer](ctx, client, question, dividere.MayRepeat())
 func Call[A proto.Message](ctx context.Context, with Caller, question proto.Message, options ...CallOption) (A, error) {
 	var answer A
-	if question == nil {
+	if isNil(question) {
 		return answer, errNil
 	}
 	fill := func(s *slot) error { return s.prepare(question, proto.Size(question)) }

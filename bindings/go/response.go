@@ -7,6 +7,7 @@ import "C"
 
 import (
 	"context"
+	"runtime"
 	"unsafe"
 
 	"google.golang.org/protobuf/proto"
@@ -56,6 +57,7 @@ func (r *Response) SendError(ctx context.Context, status Status, text string) er
 	}
 	words := C.CString(text)
 	defer C.free(unsafe.Pointer(words))
+	defer runtime.KeepAlive(r.h)
 	return r.h.attempt(ctx, func(C.int64_t) C.go_result {
 		return C.go_send_error(C.dividere_response_t(r.h.socket()), C.int32_t(status), words)
 	}, false)

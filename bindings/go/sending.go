@@ -27,7 +27,7 @@ func (h *handle) send(ctx context.Context, m proto.Message) error {
 	if err := ctx.Err(); err != nil {
 		return contextError(ctx)
 	}
-	if m == nil {
+	if isNil(m) {
 		return errNil
 	}
 	defer runtime.KeepAlive(h)
@@ -124,6 +124,11 @@ func (h *handle) attempt(ctx context.Context, send func(ms C.int64_t) C.go_resul
 }
 
 var errNil error = &Error{Status: StatusInvalidArgument, Text: "the message is nil"}
+
+// isNil tells whether there is no message, or a nil pointer to one, which protobuf would take for an empty message.
+func isNil(m proto.Message) bool {
+	return m == nil || !m.ProtoReflect().IsValid()
+}
 
 var errWouldBlock error = &Error{Status: StatusWouldBlock}
 

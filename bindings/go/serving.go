@@ -71,7 +71,7 @@ func typed[Q, R proto.Message](handler func(ctx context.Context, request Q) (R, 
 		if err != nil {
 			return err
 		}
-		if any(answer) == nil {
+		if isNil(answer) {
 			return errors.New("the handler gave no reply")
 		}
 		return reply.prepare(answer, proto.Size(answer))
