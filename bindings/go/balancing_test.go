@@ -46,6 +46,13 @@ func TestABrokerHandsRequestsToWorkers(t *testing.T) {
 	serve(first)
 	serve(second)
 	must(t, b.WaitForWorkers(soon(t), 2))
+	for _, recv := range []func(context.Context) (dividere.Event, error){b.RecvFrontEvent, b.RecvBackEvent} {
+		event, err := recv(soon(t))
+		must(t, err)
+		if event.Kind != dividere.EventListening {
+			t.Fatalf("got %+v", event)
+		}
+	}
 	for i := range int32(50) {
 		got, err := q.Call(soon(t), question(i))
 		must(t, err)

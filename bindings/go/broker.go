@@ -43,6 +43,9 @@ type BrokerStatistics struct {
 // NewBroker makes a broker that binds to the endpoints of its front end, for clients, and of its back end, for workers,
 // each a comma-separated list (">" in front connects). The options are for both its sockets. Fails as NewPublisher.
 func NewBroker(front, back string, options ...Option) (*Broker, error) {
+	if err := withoutNul(back); err != nil {
+		return nil, err
+	}
 	h, err := open(front, options, FullQueueDrop,
 		func(front *C.char, s *settings, made *C.dividere_broker_t) C.dividere_status_t {
 			other := C.CString(back)
@@ -105,6 +108,27 @@ func (b *Broker) FrontStatistics() (Statistics, error) {
 // BackStatistics gives what the connections of workers counted so far.
 func (b *Broker) BackStatistics() (Statistics, error) {
 	return b.statistics(C.DIVIDERE_BROKER_SIDE_BACK)
+}
+
+// RecvFrontEvent takes the oldest event of the connections of clients, or waits for one. The last 1024 are kept.
+func (b *Broker) RecvFrontEvent(ctx context.Context) (Event, error) {
+	return b.recvEvent(ctx, C.DIVIDERE_BROKER_SIDE_FRONT)
+}
+
+// RecvBackEvent takes the oldest event of the connections of workers, or waits for one. The last 1024 are kept.
+func (b *Broker) RecvBackEvent(ctx context.Context) (Event, error) {
+	return b.recvEvent(ctx, C.DIVIDERE_BROKER_SIDE_BACK)
+}
+
+func (b *Broker) recvEvent(ctx context.Context, side C.int32_t) (Event, error) {
+	var c C.dividere_event_t
+	err := b.h.until(ctx, func(socket C.dividere_socket_t) C.dividere_status_t {
+		return C.dividere_broker_event_recv(C.dividere_broker_t(socket), side, &c, 0)
+	})
+	if err != nil {
+		return Event{}, err
+	}
+	return eventOf(&c), nil
 }
 
 func (b *Broker) statistics(side C.int32_t) (Statistics, error) {

@@ -8,9 +8,9 @@ package dividere
 import "C"
 
 import (
-	"fmt"
 	"log/slog"
 	"runtime/cgo"
+	"runtime/debug"
 	"sync"
 	"unsafe"
 )
@@ -77,7 +77,7 @@ func fail(err error) C.dividere_status_t {
 func guarded(run func() error) (err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			err = &Error{Status: StatusRemote, Text: fmt.Sprintf("panic: %v", panicked)}
+			err = &PanicError{panicked, debug.Stack()}
 		}
 	}()
 	return run()

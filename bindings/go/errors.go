@@ -8,7 +8,10 @@ import "C"
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"runtime"
+	"strings"
 	"unsafe"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,6 +23,7 @@ type Status int32
 
 // The outcomes.
 const (
+	// StatusOK is no failure; the others are explained at the errors of their names, where there are such.
 	StatusOK              Status = C.DIVIDERE_OK
 	StatusInvalidArgument Status = C.DIVIDERE_INVALID_ARGUMENT
 	StatusNullPointer     Status = C.DIVIDERE_NULL_POINTER
@@ -51,7 +55,8 @@ func (s Status) String() string {
 	return C.GoString(C.dividere_status_name(C.int32_t(s)))
 }
 
-// What errors.Is compares with, one for each Status that says that something failed.
+// What errors.Is compares with: what this package returns, but for StatusCancelled and the like, which only a handler on the
+// far side can make up.
 var (
 	// ErrInvalidArgument: an argument or an option is outside of what is allowed; the text names it.
 	ErrInvalidArgument error = &Error{Status: StatusInvalidArgument}
@@ -143,8 +148,48 @@ func (e *DecodeError) Unwrap() error {
 	return e.Err
 }
 
+// A PanicError is what a handler, timer or task of a Reactor has failed with that panicked. errors.Is says ErrRemote.
+type PanicError struct {
+	// Value is what it panicked with.
+	Value any
+	// Stack is where, as debug.Stack formats it.
+	Stack []byte
+}
+
+// Error gives "panic: " and the value, and not the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap gives an Error that is ErrRemote, and the value where that is an error.
+func (e *PanicError) Unwrap() []error {
+	all := []error{&Error{Status: StatusRemote, Text: e.Error()}}
+	if err, ok := e.Value.(error); ok {
+		all = append(all, err)
+	}
+	return all
+}
+
+// logFailure writes to slog.Default what there is nobody else to be told.
+func logFailure(what string, err error) {
+	var panicked *PanicError
+	if errors.As(err, &panicked) {
+		slog.Default().Error(what, "error", err, "stack", string(panicked.Stack))
+		return
+	}
+	slog.Default().Error(what, "error", err)
+}
+
 func errorf(status Status, text string) error {
 	return &Error{Status: status, Text: text}
+}
+
+// withoutNul says that one of what C takes as strings, which end with a NUL there, has one in itself.
+func withoutNul(texts ...string) error {
+	for _, text := range texts {
+		if strings.IndexByte(text, 0) >= 0 {
+			return errorf(StatusInvalidArgument, fmt.Sprintf("%q has a NUL in it", text))
+		}
+	}
+	return nil
 }
 
 // taken makes an error of what a shim gave, and frees its text. nil for OK.

@@ -142,15 +142,3 @@ func (s Socket) Events(ctx context.Context) iter.Seq2[Event, error] {
 		}
 	}
 }
-
-// lookUntil is until for handles that are no sockets.
-func (h *handle) lookUntil(ctx context.Context, look func() C.dividere_status_t) error {
-	if ctx.Err() != nil {
-		return contextError(ctx)
-	}
-	attempt := func() error { return check(look) }
-	if err := attempt(); !isWouldBlock(err) {
-		return err
-	}
-	return h.look(ctx, attempt)
-}

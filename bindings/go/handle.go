@@ -81,6 +81,9 @@ func newHandle[T native](made T, end func(T) C.dividere_status_t) *handle {
 func open[T native](endpoints string, options []Option, usual FullQueue,
 	create func(endpoints *C.char, s *settings, made *T) C.dividere_status_t, end func(T) C.dividere_status_t,
 ) (*handle, error) {
+	if err := withoutNul(endpoints); err != nil {
+		return nil, err
+	}
 	var h *handle
 	err := with(options, func(s *settings) error {
 		full, err := s.waitInGo(usual)

@@ -25,6 +25,9 @@ func NewKeyPair() (KeyPair, error) {
 
 // PublicKey gives the public key that belongs to a secret one. ErrInvalidArgument where it is no key.
 func PublicKey(secretKey string) (string, error) {
+	if err := withoutNul(secretKey); err != nil {
+		return "", err
+	}
 	secret := C.CString(secretKey)
 	defer C.free(unsafe.Pointer(secret))
 	var public C.dividere_key_t

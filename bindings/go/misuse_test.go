@@ -3,7 +3,10 @@ package dividere_test
 // What is used as it is not meant to be: an error that says so, and never a fault.
 
 import (
+	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"math"
 	"strings"
 	"testing"
@@ -55,6 +58,50 @@ func TestAHandlerWithoutAReplyHasFailed(t *testing.T) {
 	if !strings.Contains(err.Error(), "the handler gave no reply") {
 		t.Fatal(err)
 	}
+}
+
+func TestAPanicOfAHandlerIsLoggedWithItsPlace(t *testing.T) {
+	var told bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&told, nil)))
+	client, _ := registry(t)
+	s := service(t, client)
+	must(t, dividere.Handle(s, func(context.Context, *testpb.Alarm) (*testpb.Answer, error) { panic(errors.New("no more")) }))
+	_, err := dividere.Call[*testpb.Answer](soon(t), caller(t, client), &testpb.Alarm{})
+	wants(t, err, dividere.ErrRemote)
+	if !strings.Contains(err.Error(), "panic: no more") || strings.Contains(err.Error(), "misuse_test.go") {
+		t.Fatalf("%v is not what the asker is to be told", err)
+	}
+	must(t, s.Close())
+	if !strings.Contains(told.String(), "no more") || !strings.Contains(told.String(), "misuse_test.go") {
+		t.Fatalf("%q does not tell where it came from", told.String())
+	}
+}
+
+func TestATextWithANULIsRefused(t *testing.T) {
+	ctx := soon(t)
+	const text = "inproc://none\x00 here"
+	s := subscriber(t, "inproc://"+t.Name())
+	client, _ := registry(t)
+	_, fromRole := dividere.NewPublisher(text)
+	_, fromProxy := dividere.NewProxy(dividere.ProxyPublishSubscribe, "inproc://front"+t.Name(), "inproc://back"+t.Name(), text)
+	_, fromBroker := dividere.NewBroker("inproc://front"+t.Name(), text)
+	_, fromOption := dividere.NewPublisher("inproc://other"+t.Name(), dividere.WithThreadNamePrefix(text))
+	_, fromTypes := dividere.NewSubscriber("inproc://"+t.Name(), dividere.WithTypeNames(text))
+	_, fromEndpoint := dividere.NewService("double", client, dividere.WithServiceEndpoint(text))
+	_, fromName := dividere.NewService("double\x00", client)
+	_, fromRegister := client.Register(ctx, text, 1, nil)
+	_, fromLookup := client.Lookup(ctx, text)
+	_, fromKey := dividere.PublicKey(text)
+	for i, err := range []error{
+		fromRole, fromProxy, fromBroker, fromOption, fromTypes, fromEndpoint, fromName, fromRegister, fromLookup, fromKey,
+		s.Attach(text), s.Detach(text), s.Subscribe(text), s.Unsubscribe(text),
+	} {
+		if !errors.Is(err, dividere.ErrInvalidArgument) || !strings.Contains(err.Error(), "NUL") {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	wants(t, s.Subscribe(""), dividere.ErrInvalidArgument)
 }
 
 func TestTimesThatAreNoneAreRefused(t *testing.T) {

@@ -103,6 +103,9 @@ func (s *settings) setInt(key C.int32_t, value int64) error {
 }
 
 func (s *settings) setText(key C.int32_t, value string) error {
+	if err := withoutNul(value); err != nil {
+		return err
+	}
 	text := C.CString(value)
 	defer C.free(unsafe.Pointer(text))
 	return check(func() C.dividere_status_t { return C.dividere_options_set_string(s.options, key, text) })
@@ -275,6 +278,11 @@ func WithTypes(types ...proto.Message) Option {
 func WithTypeNames(names ...protoreflect.FullName) Option {
 	return func(s *settings) error {
 		s.onlyTypes = true
+		for _, name := range names {
+			if err := withoutNul(string(name)); err != nil {
+				return err
+			}
+		}
 		s.types = append(s.types, names...)
 		return nil
 	}

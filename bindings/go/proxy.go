@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"context"
-	"runtime"
 	"unsafe"
 )
 
@@ -47,6 +46,9 @@ type Proxy struct {
 // (">" in front connects). With a capture that is not "", a publisher there gets the payload of every message. The options
 // are for all its sockets. Fails as NewPublisher.
 func NewProxy(kind ProxyKind, front, back, capture string, options ...Option) (*Proxy, error) {
+	if err := withoutNul(front, back, capture); err != nil {
+		return nil, err
+	}
 	var proxy *Proxy
 	err := with(options, func(s *settings) error {
 		cFront, cBack := C.CString(front), C.CString(back)
@@ -77,29 +79,28 @@ func NewProxy(kind ProxyKind, front, back, capture string, options ...Option) (*
 // again does nothing.
 func (p *Proxy) Close() error { return p.h.close() }
 
-func (p *Proxy) c() C.dividere_proxy_t { return C.dividere_proxy_t{id: C.uint64_t(p.h.number())} }
-
 // LastEndpoint gives the endpoint that a side is bound to, the last one where there are several. ErrNotFound where it is
 // bound to none, or where there is no capture.
 func (p *Proxy) LastEndpoint(side ProxySide) (string, error) {
-	return p.h.endpointOf(func(_ C.dividere_socket_t, buffer *C.char, size C.size_t, length *C.size_t) C.dividere_status_t {
-		return C.dividere_proxy_last_endpoint(p.c(), C.int32_t(side), buffer, size, length)
+	return p.h.endpointOf(func(socket C.dividere_socket_t, buffer *C.char, size C.size_t, length *C.size_t) C.dividere_status_t {
+		return C.dividere_proxy_last_endpoint(C.dividere_proxy_t(socket), C.int32_t(side), buffer, size, length)
 	})
 }
 
 // Statistics gives what a side counted so far.
 func (p *Proxy) Statistics(side ProxySide) (Statistics, error) {
-	defer runtime.KeepAlive(p)
 	var c C.dividere_statistics_t
-	err := check(func() C.dividere_status_t { return C.dividere_proxy_statistics(p.c(), C.int32_t(side), &c) })
+	err := p.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
+		return C.dividere_proxy_statistics(C.dividere_proxy_t(socket), C.int32_t(side), &c)
+	})
 	return statisticsOf(&c), err
 }
 
 // RecvEvent takes the oldest event of a side's connections, or waits for one. The last 1024 are kept.
 func (p *Proxy) RecvEvent(ctx context.Context, side ProxySide) (Event, error) {
 	var c C.dividere_event_t
-	err := p.h.lookUntil(ctx, func() C.dividere_status_t {
-		return C.dividere_proxy_event_recv(p.c(), C.int32_t(side), &c, 0)
+	err := p.h.until(ctx, func(socket C.dividere_socket_t) C.dividere_status_t {
+		return C.dividere_proxy_event_recv(C.dividere_proxy_t(socket), C.int32_t(side), &c, 0)
 	})
 	if err != nil {
 		return Event{}, err

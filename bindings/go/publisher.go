@@ -75,6 +75,9 @@ func withFilter(name protoreflect.FullName, use func(*C.char) error) error {
 	if name == "" {
 		return use(nil)
 	}
+	if err := withoutNul(string(name)); err != nil {
+		return err
+	}
 	return withName(name, use)
 }
 

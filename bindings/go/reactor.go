@@ -7,9 +7,7 @@ package dividere
 import "C"
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
 	"runtime"
 	"runtime/cgo"
 	"sync"
@@ -22,7 +20,8 @@ import (
 // A Reactor calls a function for each message that arrives at any of its sources, one after the other on one thread.
 // Nothing ends it but stopping or closing it: what cannot be handled goes to the error handler, and a request that is left
 // unanswered is answered with an error. Handlers, timers and tasks may do anything, closing and stopping included; what
-// takes long there holds up all others. A handler that panics has failed.
+// takes long there holds up all others. A handler that panics has failed, with a PanicError. None may call runtime.Goexit,
+// as t.FailNow of package testing does: the thread is not its own, and Go ends the process.
 type Reactor struct {
 	h *handle
 	r *reactions
@@ -47,17 +46,6 @@ type reaction struct {
 type task struct {
 	reactor *reactions
 	run     func()
-}
-
-// A Source is where a message came from, and the message itself, as a handler has them: for the call only.
-type Source struct {
-	d *delivery
-}
-
-type delivery struct {
-	message *C.dividere_message_t
-	handle  Receiver
-	view    C.dividere_view_t
 }
 
 // NewReactor makes a reactor without sources. It does not run yet.
@@ -199,7 +187,7 @@ func (r *Reactor) on(name protoreflect.FullName, handler func(Source) error) err
 }
 
 // OnError calls handler for what cannot be handled, in place of the one set before: ErrDecode for an undecodable message,
-// ErrNotFound for one that no handler is for, else what a handler returned or, where it panicked, ErrRemote. Of timers and
+// ErrNotFound for one that no handler is for, else what a handler returned, or a PanicError. Of timers and
 // tasks that panic the Source is the zero one. Without a handler, or with nil, these go to slog.Default.
 func (r *Reactor) OnError(handler func(Source, error)) {
 	if r.r == nil {
@@ -234,7 +222,7 @@ func (r *reactions) tell(source uint64, message *C.dividere_message_t, err error
 	handler := r.onError
 	r.mu.Unlock()
 	if handler == nil {
-		slog.Default().Error("a reactor could not handle something", "error", err)
+		logFailure("a reactor could not handle something", err)
 		return
 	}
 	failed := r.deliver(source, message, func(from Source) error {
@@ -242,86 +230,13 @@ func (r *reactions) tell(source uint64, message *C.dividere_message_t, err error
 		return nil
 	})
 	if failed != nil {
-		slog.Default().Error("the error handler of a reactor failed", "error", failed, "of", err)
+		logFailure("the error handler of a reactor failed", failed)
+		logFailure("the reactor could not handle something before", err)
 	}
 }
 
 // errNone is what the zero value of a Reactor says.
 var errNone error = &Error{Status: StatusClosed, Text: "the reactor was never made: NewReactor does"}
-
-// errLent is what a Source says after its handler has returned.
-var errLent error = &Error{Status: StatusState, Text: "a Source is its handler's for the call only; Keep keeps the message"}
-
-// Handle gives the Subscriber, Response or Dealer that the message came to; nil in an error handler that is told of a task.
-func (s Source) Handle() Receiver {
-	if s.d == nil {
-		return nil
-	}
-	return s.d.handle
-}
-
-// TypeName gives the full name of the message's type; "" where it is no typed message.
-func (s Source) TypeName() protoreflect.FullName {
-	if s.d == nil || s.d.message == nil {
-		return ""
-	}
-	return protoreflect.FullName(C.GoStringN(s.d.view.type_name, C.int(s.d.view.type_name_len)))
-}
-
-// Payload gives a copy of the serialised message; where it is no typed one, of all bytes.
-func (s Source) Payload() []byte {
-	if s.d == nil || s.d.message == nil {
-		return nil
-	}
-	return bytes.Clone(s.view().content())
-}
-
-func (s Source) view() *view { return (*view)(&s.d.view) }
-
-// UnmarshalInto parses the message into one of its type: ErrType, or ErrDecode.
-func (s Source) UnmarshalInto(m proto.Message) error {
-	if s.d == nil || s.d.message == nil {
-		return errLent
-	}
-	return s.view().parseInto(m)
-}
-
-// Reply answers the message, which is a request or came through a router, once. ErrState where it has no way back or was
-// answered before; ErrUnreachable where the asker is gone.
-func (s Source) Reply(m proto.Message) error {
-	if m == nil {
-		return errNil
-	}
-	return s.reply(func(filled *slot) error { return filled.prepare(m, proto.Size(m)) })
-}
-
-// ReplyBytes answers the message with bytes without an envelope.
-func (s Source) ReplyBytes(data []byte) error {
-	return s.reply(func(filled *slot) error { return filled.prepareBytes(data) })
-}
-
-func (s Source) reply(fill func(*slot) error) error {
-	if s.d == nil || s.d.message == nil {
-		return errLent
-	}
-	return reply(context.Background(), s.from(), s.d.message, fill)
-}
-
-// Keep makes a Message of it that outlives the call, to be answered later and from any goroutine.
-func (s Source) Keep() (*Message, error) {
-	if s.d == nil || s.d.message == nil {
-		return nil, errLent
-	}
-	return cloneOf(s.d.message, s.from())
-}
-
-// from gives the handle whose way back the message takes; nil where it was removed meanwhile.
-func (s Source) from() *handle {
-	if s.d.handle == nil {
-		return nil
-	}
-	return s.d.handle.receiver()
-}
 
 // A TimerID names a timer of a reactor; 0 for none.
 type TimerID uint64

@@ -1,6 +1,7 @@
 package dividere_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -46,8 +47,11 @@ func TestAReactorCallsTheHandlerOfEachType(t *testing.T) {
 		return nil
 	}))
 	must(t, r.OnDefault(func(from dividere.Source) error {
-		others <- string(from.TypeName())
-		return nil
+		m, err := from.Unmarshal()
+		if err == nil && m.ProtoReflect().Descriptor().FullName() == from.TypeName() {
+			others <- string(from.TypeName())
+		}
+		return err
 	}))
 	r.OnError(func(from dividere.Source, err error) { wrong <- err })
 	must(t, r.Add(s))
@@ -83,7 +87,12 @@ func TestAReactorCallsTheHandlerOfEachType(t *testing.T) {
 	}
 	_, err = asks.Call(soon(t), question(3))
 	wants(t, err, dividere.ErrRemote)
-	wants(t, <-wrong, dividere.ErrRemote)
+	failed := <-wrong
+	wants(t, failed, dividere.ErrRemote)
+	var panicked *dividere.PanicError
+	if !errors.As(failed, &panicked) || panicked.Value != "three" || !bytes.Contains(panicked.Stack, []byte("reactor_test.go")) {
+		t.Fatalf("%v does not tell where it came from", failed)
+	}
 	_, err = asks.Call(soon(t), question(4))
 	wants(t, err, dividere.ErrRemote)
 	wants(t, <-wrong, dividere.ErrBusy)

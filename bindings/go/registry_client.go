@@ -106,6 +106,10 @@ func (r *Registration) Unregister(ctx context.Context) error {
 func ask[T any](ctx context.Context, r *RegistryClient, name string,
 	call func(name *C.char, ms C.int64_t) (T, error), late func(T),
 ) (T, error) {
+	if err := withoutNul(name); err != nil {
+		var none T
+		return none, err
+	}
 	return blocking(ctx, false, func(ms C.int64_t) (T, error) {
 		defer runtime.KeepAlive(r.h)
 		text := C.CString(name)

@@ -49,7 +49,12 @@ func ofService(set func(s *serviceSettings)) Option {
 // from 5101 to 6000, on all interfaces. Bound to one address it is registered with that, unless its RegistryClient has
 // WithAdvertise.
 func WithServiceEndpoint(endpoint string) Option {
-	return ofService(func(s *serviceSettings) { s.endpoint = endpoint })
+	return func(s *settings) error {
+		if err := withoutNul(endpoint); err != nil {
+			return err
+		}
+		return ofService(func(s *serviceSettings) { s.endpoint = endpoint })(s)
+	}
 }
 
 // WithWorkers sets how many handlers of a service run at once, 1 to 1024. 1 unless set.
@@ -106,8 +111,9 @@ func (s *Service) native() C.dividere_service_t { return C.dividere_service_t(s.
 
 // Handle calls handler for requests of the type Q, in place of the one set before; with proto.Message as Q, for those of
 // any type that no other handler is for. What it returns is the answer: a reply, or an error, of which the asker gets
-// the text, and the status where it is one of this package (see NewError), else ErrRemote. A panic is ErrRemote, too.
-// At any time, from any goroutine; ctx ends when the service is closed, or stopping took too long.
+// the text, and the status where it is one of this package (see NewError), else ErrRemote. A panic is ErrRemote, too, and
+// goes to slog.Default with its stack; runtime.Goexit, as t.FailNow of package testing calls it, ends the process. At any
+// time, from any goroutine; ctx ends when the service is closed, or stopping took too long.
 //
 //	dividere.Handle(service, func(ctx context.Context, question *pb.Question) (*pb.Answer, error) {
 func Handle[Q, R proto.Message](service *Service, handler func(ctx context.Context, request Q) (R, error)) error {

@@ -35,6 +35,9 @@ func dividereGoServe(context C.uintptr_t, request, reply *C.go_slot) C.dividere_
 	if err == nil {
 		return C.DIVIDERE_OK
 	}
+	if panicked, ok := err.(*PanicError); ok {
+		logFailure("a handler panicked", panicked)
+	}
 	status, words := told(err)
 	text := C.CString(words)
 	defer C.free(unsafe.Pointer(text))
@@ -47,6 +50,9 @@ func dividereGoServe(context C.uintptr_t, request, reply *C.go_slot) C.dividere_
 
 // told gives the status and the words that the asker is told of an error.
 func told(err error) (Status, string) {
+	if panicked, ok := err.(*PanicError); ok {
+		return StatusRemote, panicked.Error()
+	}
 	var ours *Error
 	if !errors.As(err, &ours) || ours.Status == StatusOK {
 		return StatusRemote, err.Error()

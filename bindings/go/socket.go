@@ -118,6 +118,9 @@ func (s Socket) Endpoints() ([]string, error) {
 // ErrEndpoint, ErrAddressInUse or ErrUnreachable where that fails; ErrUnsupported for a Request, whose endpoints are
 // given when it is made.
 func (s Socket) Attach(endpoint string) error {
+	if err := withoutNul(endpoint); err != nil {
+		return err
+	}
 	at := C.CString(endpoint)
 	defer C.free(unsafe.Pointer(at))
 	return s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
@@ -127,6 +130,9 @@ func (s Socket) Attach(endpoint string) error {
 
 // Detach gives up one endpoint that it connects to. ErrNotFound where it is not among them.
 func (s Socket) Detach(endpoint string) error {
+	if err := withoutNul(endpoint); err != nil {
+		return err
+	}
 	at := C.CString(endpoint)
 	defer C.free(unsafe.Pointer(at))
 	return s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {

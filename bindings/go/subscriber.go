@@ -40,7 +40,10 @@ func NewSubscriber(endpoints string, options ...Option) (*Subscriber, error) {
 // Subscribe receives messages of the type with this full name, too (see NameOf). Counted: as many calls of Unsubscribe
 // end it.
 func (s *Subscriber) Subscribe(typeName protoreflect.FullName) error {
-	return withName(typeName, func(name *C.char) error {
+	if typeName == "" {
+		return errorf(StatusInvalidArgument, "no name of a type; SubscribePrefix(nil) is for everything")
+	}
+	return withFilter(typeName, func(name *C.char) error {
 		return s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
 			return C.dividere_subscriber_subscribe(C.dividere_subscriber_t(socket), name)
 		})
@@ -49,7 +52,10 @@ func (s *Subscriber) Subscribe(typeName protoreflect.FullName) error {
 
 // Unsubscribe ends a subscription to a type. ErrNotFound where there is none. What is on its way still arrives.
 func (s *Subscriber) Unsubscribe(typeName protoreflect.FullName) error {
-	return withName(typeName, func(name *C.char) error {
+	if typeName == "" {
+		return errorf(StatusInvalidArgument, "no name of a type; SubscribePrefix(nil) is for everything")
+	}
+	return withFilter(typeName, func(name *C.char) error {
 		return s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
 			return C.dividere_subscriber_unsubscribe(C.dividere_subscriber_t(socket), name)
 		})
