@@ -13,8 +13,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// A Response serves requests, each answered exactly once: by Send or SendError in turn with receiving, or by the Reply of
-// a message (RecvMessage) at any time and from any goroutine. What is never answered is answered with an error. A request
+// A Response serves requests, one at a time, each answered exactly once: by Send or SendError, or by the Reply of a message
+// (RecvMessage), from any goroutine. The next one is received after that: before, it is ErrState. For many at once there is
+// a Reactor, whose handlers Keep what they answer later, and a Service. What is never answered is answered with an error. A request
 // that is no envelope is answered with an error at once, and comes back as ErrDecode; one that is of another type than the
 // one asked for (ErrType, ErrNotFound) is still to be answered.
 type Response struct {
