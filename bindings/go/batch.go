@@ -35,18 +35,18 @@ func takeBatch() (*batch, error) {
 	if b, ok := batches.Get().(*batch); ok {
 		return b, nil
 	}
-	c := C.go_batch_new(batchMessages, batchBytes)
+	c := C.dividere_go_batch_new(batchMessages, batchBytes)
 	if c == nil {
 		return nil, errorf(StatusOutOfMemory, "no memory for a batch of messages")
 	}
 	b := &batch{c}
-	runtime.SetFinalizer(b, func(b *batch) { C.go_batch_free(b.c) })
+	runtime.SetFinalizer(b, func(b *batch) { C.dividere_go_batch_free(b.c) })
 	return b, nil
 }
 
 // giveBack ends the use of a batch. Messages that somebody waits for, or that are large, are let go of.
 func (b *batch) giveBack() {
-	C.go_batch_tidy(b.c, mostKept)
+	C.dividere_go_batch_tidy(b.c, mostKept)
 	batches.Put(b)
 }
 
@@ -100,10 +100,14 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 	filled, used := 0, 0
 	for filled < batchMessages && filled < len(messages) && used < batchBytes {
 		m := proto.Message(messages[filled])
-		if isNil(m) {
+		if m == nil {
 			return filled, errNil
 		}
-		if full := m.ProtoReflect().Descriptor().FullName(); name == nil || full != of {
+		reflected := m.ProtoReflect()
+		if !reflected.IsValid() {
+			return filled, errNil
+		}
+		if full := reflected.Descriptor().FullName(); name == nil || full != of {
 			known, owned := nameOf(full)
 			if owned {
 				// One of very many types: by itself.
@@ -133,14 +137,14 @@ func (h *handle) sendBatch(ctx context.Context, b *batch, count int) (int, error
 	if count == 0 {
 		return 0, nil
 	}
-	if err := taken(C.go_batch_fill(b.c, C.size_t(count))); err != nil {
+	if err := taken(C.dividere_go_batch_fill(b.c, C.size_t(count))); err != nil {
 		return 0, err
 	}
 	first := 0
 	for first < count {
 		var done C.size_t
 		err := h.attempt(ctx, func(ms C.int64_t) C.go_result {
-			return C.go_batch_send(h.socket(), b.c, C.size_t(first), C.size_t(count-first), ms, &done)
+			return C.dividere_go_batch_send(h.socket(), b.c, C.size_t(first), C.size_t(count-first), ms, &done)
 		}, true)
 		if err != nil {
 			return first, err
@@ -168,10 +172,10 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 		return nil, err
 	}
 	defer b.giveBack()
-	result := C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
+	result := C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
 	if result.status == C.DIVIDERE_WOULD_BLOCK {
 		soon := func(ms C.int64_t) bool {
-			result = C.go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
+			result = C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
 			return result.status != C.DIVIDERE_WOULD_BLOCK
 		}
 		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return soon(0) }, soon: soon})

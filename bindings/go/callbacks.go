@@ -15,13 +15,13 @@ import (
 	"unsafe"
 )
 
-//export goDividereRelease
-func goDividereRelease(context C.uintptr_t) {
+//export dividereGoRelease
+func dividereGoRelease(context C.uintptr_t) {
 	cgo.Handle(context).Delete()
 }
 
-//export goDividereHandle
-func goDividereHandle(context C.uintptr_t, source C.uint64_t, message *C.dividere_message_t) C.dividere_status_t {
+//export dividereGoHandle
+func dividereGoHandle(context C.uintptr_t, source C.uint64_t, message *C.dividere_message_t) C.dividere_status_t {
 	h := cgo.Handle(context).Value().(*reaction)
 	err := h.run(uint64(source), message)
 	if err == nil {
@@ -32,8 +32,8 @@ func goDividereHandle(context C.uintptr_t, source C.uint64_t, message *C.divider
 	return fail(err)
 }
 
-//export goDividereHandleError
-func goDividereHandleError(context C.uintptr_t, source C.uint64_t, message *C.dividere_message_t, status C.dividere_status_t, text *C.char) {
+//export dividereGoHandleError
+func dividereGoHandleError(context C.uintptr_t, source C.uint64_t, message *C.dividere_message_t, status C.dividere_status_t, text *C.char) {
 	r := cgo.Handle(context).Value().(*reactions)
 	err := r.setFailed(nil)
 	if err == nil {
@@ -42,21 +42,21 @@ func goDividereHandleError(context C.uintptr_t, source C.uint64_t, message *C.di
 	r.tell(uint64(source), message, err)
 }
 
-//export goDividereRunTask
-func goDividereRunTask(context C.uintptr_t) {
+//export dividereGoRunTask
+func dividereGoRunTask(context C.uintptr_t) {
 	t := cgo.Handle(context).Value().(*task)
 	if err := guarded(func() error { t.run(); return nil }); err != nil {
 		t.reactor.tell(0, nil, err)
 	}
 }
 
-//export goDividereRing
-func goDividereRing(context C.uintptr_t) {
+//export dividereGoRing
+func dividereGoRing(context C.uintptr_t) {
 	cgo.Handle(context).Value().(*bell).ring()
 }
 
-//export goDividereLog
-func goDividereLog(context C.uintptr_t, level C.int32_t, target, text *C.char) {
+//export dividereGoLog
+func dividereGoLog(context C.uintptr_t, level C.int32_t, target, text *C.char) {
 	logger := cgo.Handle(context).Value().(*slog.Logger)
 	// A panic in somebody's slog.Handler has nowhere to go.
 	_ = guarded(func() error { return logLine(logger, int32(level), C.GoString(target), C.GoString(text)) })

@@ -90,7 +90,7 @@ func (h *handle) events() (*bell, error) {
 		h.hook.bell = &bell{}
 		context := cgo.NewHandle(h.hook.bell)
 		h.hook.err = h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
-			return C.go_set_event_callback(socket, C.uintptr_t(context))
+			return C.dividere_go_set_event_callback(socket, C.uintptr_t(context))
 		})
 	})
 	return h.hook.bell, h.hook.err

@@ -20,10 +20,10 @@ const LevelTrace = slog.LevelDebug - 4
 // threads of dividere, several at once. Without one, nothing is written (but see the environment variable DIVIDERE_LOG).
 func SetLogger(logger *slog.Logger, level slog.Level) error {
 	if logger == nil {
-		return check(func() C.dividere_status_t { return C.go_log_set_callback(C.DIVIDERE_LOG_ERROR, 0) })
+		return check(func() C.dividere_status_t { return C.dividere_go_log_set_callback(C.DIVIDERE_LOG_ERROR, 0) })
 	}
 	context := cgo.NewHandle(logger)
-	return check(func() C.dividere_status_t { return C.go_log_set_callback(levelForC(level), C.uintptr_t(context)) })
+	return check(func() C.dividere_status_t { return C.dividere_go_log_set_callback(levelForC(level), C.uintptr_t(context)) })
 }
 
 // levelForC gives the least important level of the library's that is as important as this one.

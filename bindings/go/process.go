@@ -25,13 +25,15 @@ var shutdowns bell
 // Shutdown closes every handle of the process and waits until what was accepted is sent: for at most the longest linger
 // time among the handles, or as long as ctx allows, whichever is shorter. Call it before main returns: returning from main
 // ends a Go program at once, and what was sent just before would be lost. Handles are closed afterwards, and new ones can
-// be made. ctx.Err() where ctx was over first.
+// be made. ctx.Err() where ctx was over first; everything is closed then, too, and where ctx was over from the beginning, what
+// is not sent within 300 ms is lost: give it a context of its own where that of the program is over at a signal.
 func Shutdown(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return contextError(ctx)
-	}
 	limit := int64(-1)
-	if end, ok := ctx.Deadline(); ok {
+	waiting := ctx.Done()
+	if ctx.Err() != nil {
+		// What the library takes to close, and no more.
+		limit, waiting = 0, nil
+	} else if end, ok := ctx.Deadline(); ok {
 		limit = max(1, milliseconds(time.Until(end)))
 	}
 	var theirs []*handle
@@ -55,7 +57,7 @@ func Shutdown(ctx context.Context) error {
 			return contextError(ctx)
 		}
 		return err
-	case <-ctx.Done():
+	case <-waiting:
 		return contextError(ctx)
 	}
 }

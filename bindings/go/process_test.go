@@ -159,9 +159,11 @@ func TestShutdownClosesEverything(t *testing.T) {
 	must(t, again.Send(soon(t), reading(1)))
 	_, err := later.Recv(soon(t))
 	must(t, err)
+	// As at a signal: closed all the same.
 	over, cancel := context.WithCancel(context.Background())
 	cancel()
 	wants(t, dividere.Shutdown(over), context.Canceled)
+	wants(t, again.Send(soon(t), reading(1)), dividere.ErrClosed)
 }
 
 func TestDividereHasNoTypesInTheRegistryOfTheProgram(t *testing.T) {

@@ -58,7 +58,7 @@ func NewReactor() (*Reactor, error) {
 	reactor := &Reactor{h, &reactions{sources: map[uint64]Receiver{}}}
 	context := cgo.NewHandle(reactor.r)
 	err := reactor.call(func(c C.dividere_reactor_t) C.dividere_status_t {
-		return C.go_reactor_on_error(c, C.uintptr_t(context))
+		return C.dividere_go_reactor_on_error(c, C.uintptr_t(context))
 	})
 	if err != nil {
 		reactor.Close()
@@ -182,7 +182,7 @@ func (r *Reactor) on(name protoreflect.FullName, handler func(Source) error) err
 		context = C.uintptr_t(cgo.NewHandle(&reaction{r.r, handler}))
 	}
 	return withFilter(name, func(name *C.char) error {
-		return r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.go_reactor_on(c, name, context) })
+		return r.call(func(c C.dividere_reactor_t) C.dividere_status_t { return C.dividere_go_reactor_on(c, name, context) })
 	})
 }
 
@@ -254,7 +254,7 @@ func (r *Reactor) timer(d time.Duration, repeat C.int32_t, run func()) (TimerID,
 	context := cgo.NewHandle(&task{r.r, run})
 	var id C.uint64_t
 	err := r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
-		return C.go_reactor_add_timer(c, C.int64_t(milliseconds(d)), repeat, C.uintptr_t(context), &id)
+		return C.dividere_go_reactor_add_timer(c, C.int64_t(milliseconds(d)), repeat, C.uintptr_t(context), &id)
 	})
 	return TimerID(id), err
 }
@@ -275,7 +275,7 @@ func (r *Reactor) OnIdle(d time.Duration, run func()) error {
 		context = C.uintptr_t(cgo.NewHandle(&task{r.r, run}))
 	}
 	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
-		return C.go_reactor_on_idle(c, C.int64_t(milliseconds(d)), context)
+		return C.dividere_go_reactor_on_idle(c, C.int64_t(milliseconds(d)), context)
 	})
 }
 
@@ -287,7 +287,7 @@ func (r *Reactor) Post(run func()) error {
 	}
 	context := cgo.NewHandle(&task{r.r, run})
 	return r.call(func(c C.dividere_reactor_t) C.dividere_status_t {
-		return C.go_reactor_post(c, C.uintptr_t(context))
+		return C.dividere_go_reactor_post(c, C.uintptr_t(context))
 	})
 }
 

@@ -1,7 +1,7 @@
 /* Batches: loops that are made in C, so that one call from Go is enough. */
 #include "shim.h"
 
-go_batch *go_batch_new(size_t count, size_t bytes) {
+go_batch *dividere_go_batch_new(size_t count, size_t bytes) {
     go_batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL) {
         return NULL;
@@ -13,19 +13,19 @@ go_batch *go_batch_new(size_t count, size_t bytes) {
     batch->buffer = malloc(bytes);
     if (batch->messages == NULL || batch->views == NULL || batch->names == NULL || batch->lengths == NULL ||
         batch->buffer == NULL) {
-        go_batch_free(batch);
+        dividere_go_batch_free(batch);
         return NULL;
     }
     for (; batch->count < count; batch->count++) {
         if (dividere_message_new(&batch->messages[batch->count]) != DIVIDERE_OK) {
-            go_batch_free(batch);
+            dividere_go_batch_free(batch);
             return NULL;
         }
     }
     return batch;
 }
 
-void go_batch_free(go_batch *batch) {
+void dividere_go_batch_free(go_batch *batch) {
     for (size_t i = 0; i < batch->count; i++) {
         dividere_message_free(batch->messages[i]);
     }
@@ -37,7 +37,7 @@ void go_batch_free(go_batch *batch) {
     free(batch);
 }
 
-void go_batch_tidy(go_batch *batch, size_t most_kept) {
+void dividere_go_batch_tidy(go_batch *batch, size_t most_kept) {
     for (size_t i = 0; i < batch->received; i++) {
         const dividere_view_t *view = &batch->views[i];
         if (view->can_reply || view->route_count > 0 || view->bytes_len > most_kept) {
@@ -47,7 +47,7 @@ void go_batch_tidy(go_batch *batch, size_t most_kept) {
     batch->received = 0;
 }
 
-go_result go_batch_fill(go_batch *batch, size_t count) {
+go_result dividere_go_batch_fill(go_batch *batch, size_t count) {
     const char *payload = batch->buffer;
     for (size_t i = 0; i < count; i++) {
         dividere_status_t status =
@@ -60,7 +60,7 @@ go_result go_batch_fill(go_batch *batch, size_t count) {
     return go_done(DIVIDERE_OK);
 }
 
-go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
+go_result dividere_go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
                         size_t *sent) {
     if (ms == 0) {
         return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
@@ -78,7 +78,7 @@ go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first,
     return go_done(DIVIDERE_OK);
 }
 
-go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms) {
+go_result dividere_go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms) {
     batch->received = 0;
     size_t received = 0;
     dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, most, 1, ms, &received);

@@ -1,5 +1,6 @@
 /* What the Go binding calls where one call into C has to do several things: on the paths that every message takes, and
- * where a status and its text have to be read on one thread. Everything else is called as it stands in dividere.h. */
+ * where a status and its text have to be read on one thread. Everything else is called as it stands in dividere.h. What
+ * other packages of a program would see, when it is linked, begins with dividere. */
 #ifndef DIVIDERE_GO_SHIM_H
 #define DIVIDERE_GO_SHIM_H
 
@@ -138,21 +139,21 @@ typedef struct {
     size_t received;
 } go_batch;
 
-go_batch *go_batch_new(size_t count, size_t bytes);
-void go_batch_free(go_batch *batch);
+go_batch *dividere_go_batch_new(size_t count, size_t bytes);
+void dividere_go_batch_free(go_batch *batch);
 
 /* Lets go of messages that can be answered, or are larger than `most_kept`. */
-void go_batch_tidy(go_batch *batch, size_t most_kept);
+void dividere_go_batch_tidy(go_batch *batch, size_t most_kept);
 
 /* Makes the first messages those that are in the buffer, one behind the other. */
-go_result go_batch_fill(go_batch *batch, size_t count);
+go_result dividere_go_batch_fill(go_batch *batch, size_t count);
 
 /* Sends `count` of them, from `first` on, until one fails; waits for room for the first one for so many milliseconds.
  */
-go_result go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
+go_result dividere_go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
                         size_t *sent);
 
 /* Receives what is there already, at most `most`. */
-go_result go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms);
+go_result dividere_go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms);
 
 #endif
