@@ -37,8 +37,8 @@ dividere_status_t dividere_go_reactor_on_error(dividere_reactor_t reactor, uintp
     return dividere_reactor_on_error(reactor, handle_error, (void *)handler, release);
 }
 
-dividere_status_t dividere_go_reactor_add_timer(dividere_reactor_t reactor, int64_t interval_ms, int32_t repeat, uintptr_t task,
-                                       uint64_t *timer) {
+dividere_status_t dividere_go_reactor_add_timer(dividere_reactor_t reactor, int64_t interval_ms, int32_t repeat,
+                                                uintptr_t task, uint64_t *timer) {
     return dividere_reactor_add_timer(reactor, interval_ms, repeat, run_task, (void *)task, release, timer);
 }
 

@@ -23,7 +23,9 @@ func SetLogger(logger *slog.Logger, level slog.Level) error {
 		return check(func() C.dividere_status_t { return C.dividere_go_log_set_callback(C.DIVIDERE_LOG_ERROR, 0) })
 	}
 	context := cgo.NewHandle(logger)
-	return check(func() C.dividere_status_t { return C.dividere_go_log_set_callback(levelForC(level), C.uintptr_t(context)) })
+	return check(func() C.dividere_status_t {
+		return C.dividere_go_log_set_callback(levelForC(level), C.uintptr_t(context))
+	})
 }
 
 // levelForC gives the least important level of the library's that is as important as this one.

@@ -61,7 +61,7 @@ go_result dividere_go_batch_fill(go_batch *batch, size_t count) {
 }
 
 go_result dividere_go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
-                        size_t *sent) {
+                                 size_t *sent) {
     if (ms == 0) {
         return go_done(dividere_socket_send_many(socket, batch->messages + first, count, sent));
     }

@@ -151,7 +151,7 @@ go_result dividere_go_batch_fill(go_batch *batch, size_t count);
 /* Sends `count` of them, from `first` on, until one fails; waits for room for the first one for so many milliseconds.
  */
 go_result dividere_go_batch_send(dividere_socket_t socket, go_batch *batch, size_t first, size_t count, int64_t ms,
-                        size_t *sent);
+                                 size_t *sent);
 
 /* Receives what is there already, at most `most`. */
 go_result dividere_go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms);
