@@ -6,6 +6,7 @@ mod attach;
 mod biased;
 mod changing;
 pub mod clock;
+pub(crate) mod ending;
 pub mod endpoint;
 pub(crate) mod errno;
 pub mod events;

@@ -1,9 +1,13 @@
 //! A ZeroMQ socket that any number of threads may use at once. Nothing outside of this folder sends or receives.
 
+#[cfg(test)]
+mod faults;
 mod receiving;
 mod sending;
 mod waiting;
 
+#[cfg(test)]
+pub(crate) use faults::Kind as FaultKind;
 pub(crate) use receiving::Received;
 pub use sending::Room;
 pub(crate) use waiting::ROOM_SLICE;
@@ -100,6 +104,8 @@ pub struct Socket {
     pub(crate) subscribers: Option<Subscribers>,
     pub(crate) counters: Counters,
     pub(crate) events: Arc<EventQueue>,
+    #[cfg(test)]
+    fault: faults::Fault,
 }
 
 // SAFETY: `raw` is used only with `state` locked (or, by close, after it was marked as not open).
@@ -166,6 +172,8 @@ impl Socket {
             subscribers: (kind == Kind::Publisher).then(Subscribers::default),
             counters: Counters::default(),
             events,
+            #[cfg(test)]
+            fault: faults::Fault::default(),
         });
         // From here on the socket closes itself.
         std::mem::forget(raw);
@@ -251,16 +259,22 @@ impl Socket {
 
     /// Refuses a handle that a fork left behind, and one that is closed.
     pub(crate) fn check(&self) -> Result<()> {
-        if !self.process.is_current() {
-            return Err(Error::new(
-                Status::Forked,
-                "the handle belongs to the process that this one was forked from",
-            ));
-        }
+        self.check_process()?;
         if self.closing.load(Ordering::Acquire) {
             return Err(Error::new(Status::Closed, "the handle is closed"));
         }
         Ok(())
+    }
+
+    /// Refuses a handle that a fork left behind.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        match self.process.is_current() {
+            true => Ok(()),
+            false => Err(Error::new(
+                Status::Forked,
+                "the handle belongs to the process that this one was forked from",
+            )),
+        }
     }
 
     pub fn is_closed(&self) -> bool {

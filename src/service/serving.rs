@@ -1,5 +1,7 @@
 //! A service: what is found by its name, and its ways to begin and to end. Its threads are in `pool`.
 
+#[cfg(test)]
+mod faults;
 mod pool;
 
 use std::collections::HashMap;
@@ -8,6 +10,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crate::connection::clock::Deadline;
+use crate::connection::ending::Ending;
 use crate::connection::log::log_line;
 use crate::connection::options::Options;
 use crate::connection::own_thread::OwnThread;
@@ -103,6 +106,7 @@ struct Inner {
     threads: AtomicUsize,
     /// It was closed while it was being stopped.
     cut_short: AtomicBool,
+    ending: Ending,
 }
 
 impl Service {
@@ -141,6 +145,7 @@ impl Service {
                 needed: Condvar::new(),
                 threads: AtomicUsize::new(0),
                 cut_short: AtomicBool::new(false),
+                ending: Ending::new(),
             }),
             threads: Mutex::default(),
         })
@@ -205,10 +210,17 @@ impl Service {
             .registry
             .register_at(&inner.name, host, inner.port, &inner.settings.metadata, deadline);
         let mut registration = lock(&inner.registration);
+        let over = {
+            let pool = lock(&inner.pool);
+            pool.stopping || pool.phase == Phase::Closed
+        };
         match registered {
-            Ok(id) if lock(&inner.pool).stopping => {
+            Ok(id) if over => {
                 drop(registration);
-                inner.registry.unregister(id, Deadline::after(UNREGISTER_LIMIT))?;
+                let unregistered = inner.registry.unregister(id, Deadline::after(UNREGISTER_LIMIT));
+                // What ended it says more.
+                self.check()?;
+                unregistered?;
                 Err(closed())
             }
             Ok(id) => {
@@ -262,12 +274,30 @@ impl Service {
         self.inner.port
     }
 
+    /// FORKED in a child; the fault of a service that failed; CLOSED where it was closed.
     fn check(&self) -> Result<()> {
+        self.check_process()?;
+        self.inner.ending.check()?;
         self.inner
             .response
             .sockets()
             .iter()
             .try_for_each(|socket| socket.check())
+    }
+
+    fn check_process(&self) -> Result<()> {
+        self.inner
+            .response
+            .sockets()
+            .iter()
+            .try_for_each(|socket| socket.check_process())
+    }
+
+    /// Waits until it has ended: OK where it was closed, and its fault where it failed, which has closed it and taken it
+    /// out of the registry; TIMEOUT, or WOULD_BLOCK where the deadline is now, while it is open.
+    pub fn wait_ended(&self, deadline: Deadline) -> Result<()> {
+        self.check_process()?;
+        self.inner.ending.wait(deadline)
     }
 
     /// Takes the service out of the registry, refuses new requests with CLOSED, waits until those that it has are
@@ -286,8 +316,13 @@ impl Service {
     }
 
     fn end(&self, deadline: Deadline, unregister_limit: Deadline) -> Result<()> {
-        self.check()?;
+        self.check_process()?;
         let inner = &self.inner;
+        // One that failed is not closed yet, for its owner.
+        let closed_already = self.check();
+        if inner.ending.failure().is_none() {
+            closed_already?;
+        }
         if std::mem::replace(&mut lock(&inner.pool).stopping, true) {
             if matches!(deadline, Deadline::Now) {
                 inner.cut_short.store(true, Ordering::Release);
@@ -296,20 +331,13 @@ impl Service {
             return Err(closed());
         }
         // First of all: so nobody new comes.
-        let registration = std::mem::replace(&mut *lock(&inner.registration), Registration::None);
-        if let Registration::Done(id) = registration {
-            if let Err(error) = inner.registry.unregister(id, unregister_limit) {
-                log_line!(
-                    Warning,
-                    "service",
-                    "'{}' could not be unregistered: {error}",
-                    inner.name
-                );
-            }
-        }
+        inner.withdraw(unregister_limit);
         // Those of a `start` under way are there.
         let threads = std::mem::take(&mut *lock(&self.threads));
-        lock(&inner.pool).phase = Phase::Refusing;
+        {
+            let mut pool = lock(&inner.pool);
+            pool.phase = pool.phase.max(Phase::Refusing);
+        }
         inner.needed.notify_all();
         let in_handler = HANDLER_OF.get() == Arc::as_ptr(inner) as usize;
         let cut_short = || inner.cut_short.load(Ordering::Acquire);
@@ -319,11 +347,7 @@ impl Service {
             let farewell = Deadline::after(FAREWELL).min(deadline);
             inner.wait_until_left_alone(farewell);
         }
-        let waiting = std::mem::take(&mut lock(&inner.pool).waiting);
-        for origin in waiting.iter().filter_map(Message::origin_ref) {
-            refuse(origin, Status::Closed, "the service has stopped; nothing was done");
-        }
-        drop(waiting);
+        inner.refuse_waiting();
         if !in_handler {
             inner
                 .desk
@@ -332,7 +356,10 @@ impl Service {
         lock(&inner.pool).phase = Phase::Closed;
         let closed = inner.response.close();
         inner.needed.notify_all();
-        closed?;
+        let failure = inner.ending.failure();
+        if failure.is_none() {
+            closed?;
+        }
         let ended = in_handler
             || inner.wait_until(Deadline::after(CLOSING_LIMIT), || {
                 inner.threads.load(Ordering::Acquire) == 0
@@ -345,7 +372,12 @@ impl Service {
             }
             *lock(&inner.handlers) = Arc::default();
         }
+        inner.ending.tell(Ok(()));
         let late = "requests under way took longer than the time given";
+        if let (Some(failure), false) = (failure, matches!(deadline, Deadline::Now)) {
+            // What it had was not finished.
+            return Err(failure);
+        }
         match (finished, ended, deadline) {
             (true, true, _) | (false, true, Deadline::Now) => Ok(()),
             (false, _, _) if cut_short() => Err(self::closed()),
@@ -392,6 +424,28 @@ fn closed() -> Error {
 }
 
 impl Inner {
+    /// Takes it out of the registry, where it is there.
+    fn withdraw(&self, limit: Deadline) {
+        let registration = std::mem::replace(&mut *lock(&self.registration), Registration::None);
+        if let Registration::Done(id) = registration {
+            if let Err(error) = self.registry.unregister(id, limit) {
+                log_line!(
+                    Warning,
+                    "service",
+                    "'{}' could not be unregistered: {error}",
+                    self.name
+                );
+            }
+        }
+    }
+
+    fn refuse_waiting(&self) {
+        let waiting = std::mem::take(&mut lock(&self.pool).waiting);
+        for origin in waiting.iter().filter_map(Message::origin_ref) {
+            refuse(origin, Status::Closed, "the service has stopped; nothing was done");
+        }
+    }
+
     fn wait_until(&self, deadline: Deadline, is_so: impl Fn() -> bool) -> bool {
         loop {
             let before = self.desk.changed.now();

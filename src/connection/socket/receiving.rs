@@ -164,6 +164,8 @@ impl Entered<'_> {
     }
 
     fn recv_frame(&mut self, frame: &mut Frame) -> Result<()> {
+        #[cfg(test)]
+        self.socket.fault.strike()?;
         loop {
             // SAFETY: the socket is open and locked, the frame initialised; libzmq closes its old content.
             let rc = unsafe { zmq_sys::zmq_msg_recv(frame.raw_mut(), self.socket.raw, zmq_sys::ZMQ_DONTWAIT as i32) };

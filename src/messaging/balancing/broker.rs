@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::exchange::{self, Request};
 use super::schedule::{Counts, Limits, Schedule};
 use crate::connection::clock::Deadline;
+use crate::connection::ending::Ending;
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::linux::{with_signals_blocked, EventFd};
 use crate::connection::log::log_line;
@@ -48,6 +49,39 @@ pub(super) struct Shared {
     pub stopping: AtomicBool,
     pub schedule: Mutex<Schedule<Request>>,
     pub workers_changed: Signal,
+    ending: Ending,
+}
+
+impl Shared {
+    /// The thread's end. Better closed than silent: clients and workers see that it is gone, and go elsewhere.
+    fn ended(&self, how: Result<()>) {
+        let Err(error) = how else { return };
+        if self.stopping.load(Ordering::Acquire) {
+            // Whoever closes it does the rest.
+            return log_line!(Error, "broker", "not everybody was told that the broker ends: {error}");
+        }
+        if error.status() == Status::Closed {
+            // Its sockets were closed behind its back, at the exit of the process.
+            log_line!(Debug, "broker", "the broker ends: {error}");
+            self.ending.tell(Ok(()));
+            return self.workers_changed.notify();
+        }
+        log_line!(Error, "broker", "the broker failed, and is closed: {error}");
+        self.ending.tell(Err(error.context("the broker failed")));
+        for socket in [&self.front, &self.back] {
+            if let Err(error) = socket.close() {
+                log_line!(Debug, "broker", "closing the broker after its end: {error}");
+            }
+        }
+        self.workers_changed.notify();
+    }
+
+    /// FORKED in a child; the fault of a broker that failed; CLOSED where it was closed.
+    fn check(&self) -> Result<()> {
+        self.front.check_process()?;
+        self.ending.check()?;
+        self.front.check()
+    }
 }
 
 impl Broker {
@@ -69,6 +103,7 @@ impl Broker {
                 stopping: AtomicBool::new(false),
                 schedule: Mutex::new(schedule),
                 workers_changed: Signal::default(),
+                ending: Ending::new(),
             }),
             thread: Mutex::new(None),
         };
@@ -82,7 +117,7 @@ impl Broker {
         let spawned = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("dividere-broker".into())
-                .spawn(move || exchange::run(&own))
+                .spawn(move || own.ended(exchange::run(&own)))
         });
         let thread =
             spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the broker's thread: {e}")))?;
@@ -105,9 +140,9 @@ impl Broker {
             .ok_or_else(|| Error::new(Status::NotFound, "this side of the broker is bound to no endpoint"))
     }
 
-    /// How it stands: exact at some moment of the call.
+    /// How it stands: exact at some moment of the call. Of a broker that failed this is its fault, as of `wait_workers`.
     pub fn statistics(&self) -> Result<Counts> {
-        self.shared.front.check()?;
+        self.shared.check()?;
         Ok(lock(&self.shared.schedule).counts())
     }
 
@@ -119,7 +154,7 @@ impl Broker {
     /// Waits until `count` workers are there. That they stay is no promise.
     pub fn wait_workers(&self, count: u64, deadline: Deadline) -> Result<()> {
         // Before any lock: in a child of the process somebody else may have had it at the fork.
-        self.shared.front.check()?;
+        self.shared.check()?;
         loop {
             let before = self.shared.workers_changed.now();
             if self.statistics()?.workers >= count {
@@ -134,10 +169,17 @@ impl Broker {
         }
     }
 
+    /// Waits until it has ended: OK where it was closed, and its fault where it failed, which has closed it; TIMEOUT, or
+    /// WOULD_BLOCK where the deadline is now, while it runs.
+    pub fn wait_ended(&self, deadline: Deadline) -> Result<()> {
+        self.shared.front.check_process()?;
+        self.shared.ending.wait(deadline)
+    }
+
     /// Stops within 50 ms: what waits for a worker or for a worker's answer is answered with UNREACHABLE, and the sockets
     /// are closed. CLOSED where it was closed before.
     pub fn close(&self) -> Result<()> {
-        self.shared.front.check()?;
+        self.shared.front.check_process()?;
         if self.shared.stopping.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::Closed, "the handle is closed"));
         }
@@ -147,14 +189,20 @@ impl Broker {
                 log_line!(Error, "broker", "the broker's thread had panicked");
             }
         }
+        if self.shared.ending.failure().is_some() {
+            // Its thread has closed them.
+            return Ok(());
+        }
         let front = self.shared.front.close();
-        self.shared.back.close()?;
+        let back = self.shared.back.close();
+        self.shared.ending.tell(Ok(()));
         self.shared.workers_changed.notify();
-        front
+        front.and(back)
     }
 
+    /// Also where it has failed.
     pub fn is_closed(&self) -> bool {
-        self.shared.stopping.load(Ordering::Acquire)
+        self.shared.stopping.load(Ordering::Acquire) || self.shared.front.is_closed()
     }
 }
 

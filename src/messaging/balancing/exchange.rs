@@ -10,9 +10,9 @@ use super::broker::Shared;
 use super::schedule::{Job, Level, Schedule, Sign, Why};
 use super::signs::{self, Question};
 use crate::connection::clock::Deadline;
+use crate::connection::ending::caught;
 use crate::connection::frame::Frame;
 use crate::connection::linux::Epoll;
-use crate::connection::log::log_line;
 use crate::connection::process::lock;
 use crate::connection::socket::{Entered, Socket};
 use crate::error::{Error, Result, Status};
@@ -40,7 +40,7 @@ const KEPT: usize = 256;
 const RING: u64 = 2;
 
 /// Until the broker is closed.
-pub(super) fn run(shared: &Shared) {
+pub(super) fn run(shared: &Shared) -> Result<()> {
     let mut exchange = Exchange {
         shared,
         frames: Vec::new(),
@@ -53,13 +53,10 @@ pub(super) fn run(shared: &Shared) {
         ask_again: 0,
         comings: 0,
     };
-    if let Err(error) = exchange.run() {
-        match error.status() {
-            // A socket was closed behind the broker's back, at the exit of the process.
-            Status::Closed => log_line!(Debug, "broker", "the broker ends: {error}"),
-            _ => log_line!(Error, "broker", "the broker ends: {error}"),
-        }
-    }
+    let ended = caught(|| exchange.run());
+    // Also where it failed: most likely one of its sockets is as good as ever.
+    let told = caught(|| exchange.tell_all_of_the_end());
+    ended.and(told)
 }
 
 /// What is to be sent to a worker.
@@ -107,9 +104,16 @@ impl Exchange<'_> {
                 }
             }
         }
-        let mut schedule = lock(&shared.schedule);
+        Ok(())
+    }
+
+    /// What waits, and what workers have, is answered: the broker is closed.
+    fn tell_all_of_the_end(&mut self) -> Result<()> {
+        let mut schedule = lock(&self.shared.schedule);
         schedule.close();
         self.tell_ended(&mut schedule)?;
+        // Workers are told nothing more.
+        self.to_workers.clear();
         self.send_all(&mut schedule)
     }
 
@@ -372,7 +376,8 @@ impl Exchange<'_> {
                         }
                         match error.status() {
                             Status::Unreachable => schedule.not_sent(tag, true, now),
-                            Status::WouldBlock => schedule.not_sent(tag, false, now),
+                            // With the name that a worker gave itself a message may be too large.
+                            Status::WouldBlock | Status::TooLarge => schedule.not_sent(tag, false, now),
                             _ => return Err(error),
                         }
                     }
@@ -383,7 +388,7 @@ impl Exchange<'_> {
                 Err(error) => match error.status() {
                     Status::Unreachable => schedule.unreachable(&name, now),
                     // It does not read; its silence will tell.
-                    Status::WouldBlock => {}
+                    Status::WouldBlock | Status::TooLarge => {}
                     _ => return Err(error),
                 },
             },

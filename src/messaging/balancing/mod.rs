@@ -12,3 +12,6 @@ mod worker;
 pub use broker::{Broker, BrokerSide};
 pub use schedule::Counts as BrokerStatistics;
 pub use worker::{Worker, WorkerHandler};
+
+#[cfg(test)]
+mod tests;

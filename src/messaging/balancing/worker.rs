@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::link::{Arrival, Link};
 use crate::connection::clock::Deadline;
+use crate::connection::ending::{caught, Ending};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::events::EventQueue;
 use crate::connection::frame::Frame;
@@ -55,6 +56,9 @@ struct Shared {
     changed: Arc<Signal>,
     leaving: Arc<AtomicBool>,
     closed: AtomicBool,
+    /// By its owner, and by nothing else.
+    closing: AtomicBool,
+    ending: Ending,
     serving: AtomicBool,
     threads: AtomicUsize,
 }
@@ -115,12 +119,16 @@ impl Worker {
                 changed: Arc::new(Signal::default()),
                 leaving,
                 closed: AtomicBool::new(false),
+                closing: AtomicBool::new(false),
+                ending: Ending::new(),
                 serving: AtomicBool::new(false),
                 threads: AtomicUsize::new(0),
             }),
         };
         let own = Arc::clone(&worker.shared);
-        worker.shared.start("dividere-worker", move || own.run())?;
+        worker
+            .shared
+            .start("dividere-worker", move || own.ended(caught(|| own.receive())))?;
         Ok(worker)
     }
 
@@ -178,6 +186,16 @@ impl Worker {
         }
     }
 
+    /// Waits until it has ended: OK where it was closed, and its fault where it failed, which has closed it; TIMEOUT, or
+    /// WOULD_BLOCK where the deadline is now, while it works. Whoever waits for requests is told the fault, too.
+    pub fn wait_ended(&self, deadline: Deadline) -> Result<()> {
+        self.shared
+            .links
+            .iter()
+            .try_for_each(|link| link.socket.check_process())?;
+        self.shared.ending.wait(deadline)
+    }
+
     fn check(&self) -> Result<()> {
         self.shared.check()
     }
@@ -188,11 +206,12 @@ impl Worker {
 }
 
 impl Shared {
+    /// FORKED in a child; the fault of a worker that failed; CLOSED where it was closed.
     fn check(&self) -> Result<()> {
-        match self.links.first() {
-            Some(link) => link.socket.check(),
-            None => Err(closed()),
-        }
+        let link = self.links.first().ok_or_else(closed)?;
+        link.socket.check_process()?;
+        self.ending.check()?;
+        link.socket.check()
     }
 
     fn start(self: &Arc<Shared>, name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
@@ -200,7 +219,12 @@ impl Shared {
         self.threads.fetch_add(1, Ordering::AcqRel);
         let started = with_signals_blocked(|| {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-                body();
+                if let Err(error) = caught(|| {
+                    body();
+                    Ok(())
+                }) {
+                    log_line!(Error, "worker", "{error}");
+                }
                 own.threads.fetch_sub(1, Ordering::AcqRel);
                 own.changed.notify();
             })
@@ -225,15 +249,29 @@ impl Shared {
 
     // -- the thread that receives
 
-    fn run(self: &Arc<Shared>) {
-        match self.receive() {
-            // A socket was closed behind the worker's back, at the exit of the process.
-            Err(error) if error.status() == Status::Closed => log_line!(Debug, "worker", "the worker ends: {error}"),
-            Err(error) => log_line!(Error, "worker", "the worker ends: {error}"),
+    /// Nothing comes any more. Where it failed it is closed, so that brokers see that it is gone.
+    fn ended(&self, how: Result<()>) {
+        match how {
             Ok(()) => {}
+            // A socket was closed, by its owner or at the exit of the process.
+            Err(error) if error.status() == Status::Closed => {
+                log_line!(Debug, "worker", "the worker ends: {error}");
+                self.ending.tell(Ok(()));
+            }
+            Err(error) => {
+                log_line!(Error, "worker", "the worker failed, and is closed: {error}");
+                self.ending.tell(Err(error.context("the worker failed")));
+                for link in &self.links {
+                    if let Err(error) = link.socket.close() {
+                        log_line!(Debug, "worker", "closing the worker after its end: {error}");
+                    }
+                }
+            }
         }
-        // Nothing comes any more.
         self.end();
+        // Brokers hand them to others, or say so: nothing is answered over sockets that are closed.
+        let unanswered = std::mem::take(&mut *lock(&self.inbox));
+        drop(unanswered);
     }
 
     /// Wakes everybody for good.
@@ -333,7 +371,7 @@ impl Shared {
         let mut inbox = lock(&self.inbox);
         loop {
             if self.is_closed() {
-                return Err(closed());
+                return Err(self.ending.failure().unwrap_or_else(closed));
             }
             if !inbox.is_empty() {
                 return Ok(inbox);
@@ -396,12 +434,18 @@ impl Channel for Worker {
     /// Closes at once: what was not answered is lost with the worker, which a broker of ours notices and makes up for.
     /// Handlers under way are waited for, at most for 10 s (then TIMEOUT), but not in a handler.
     fn close(&self) -> Result<()> {
-        self.check()?;
         let shared = &self.shared;
+        shared.links.iter().try_for_each(|link| link.socket.check_process())?;
+        if shared.closing.swap(true, Ordering::AcqRel) {
+            return Err(closed());
+        }
         let sockets = shared.links.iter().map(|link| link.socket.close());
         let outcomes: Vec<Result<()>> = sockets.collect();
-        // CLOSED where somebody else was faster.
-        outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+        if shared.ending.failure().is_none() {
+            // CLOSED where they were closed at the exit of the process.
+            outcomes.into_iter().collect::<Result<Vec<()>>>()?;
+        }
+        shared.ending.tell(Ok(()));
         shared.end();
         shared.ring.ring();
         // Not answered any more: their sockets are closed.

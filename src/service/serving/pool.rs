@@ -11,8 +11,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::Inner;
+use super::{Inner, UNREGISTER_LIMIT};
 use crate::connection::clock::Deadline;
+use crate::connection::ending::caught;
 use crate::connection::linux::with_signals_blocked;
 use crate::connection::log::log_line;
 use crate::connection::own_thread::OwnThread;
@@ -87,7 +88,8 @@ impl Inner {
             std::thread::Builder::new()
                 .name("dividere-serve".into())
                 .spawn(move || {
-                    own.run();
+                    let ended = caught(|| own.run());
+                    own.ended(ended);
                     own.threads.fetch_sub(1, Ordering::AcqRel);
                     own.desk.changed.notify();
                 })
@@ -98,13 +100,41 @@ impl Inner {
         })
     }
 
-    fn run(&self) {
+    /// One of the threads has. Where that is a fault nobody is served any more: whoever asked hears of it, and it is not
+    /// to be found.
+    fn ended(&self, how: Result<()>) {
+        let Err(error) = how else { return };
+        let end_threads = || {
+            lock(&self.pool).phase = Phase::Closed;
+            self.needed.notify_all();
+        };
+        if error.status() == Status::Closed {
+            // By its owner, who does the rest, or at the exit of the process.
+            log_line!(Debug, "service", "'{}' ends: {error}", self.name);
+            self.ending.tell(Ok(()));
+            return end_threads();
+        }
+        log_line!(Error, "service", "'{}' failed, and is closed: {error}", self.name);
+        let failure = error.context(format!("the service '{}' failed", self.name));
+        self.ending.tell(Err(failure));
+        end_threads();
+        self.refuse_waiting();
+        self.desk
+            .refuse_all(Status::Remote, "the service failed before it had answered");
+        if let Err(error) = self.response.close() {
+            log_line!(Debug, "service", "closing '{}' after its end: {error}", self.name);
+        }
+        self.withdraw(Deadline::after(UNREGISTER_LIMIT));
+        self.desk.changed.notify();
+    }
+
+    fn run(&self) -> Result<()> {
         HANDLER_OF.set(self as *const Inner as usize);
         let (mut request, mut reply) = (Message::new(), Message::new());
         let mut pool = lock(&self.pool);
         loop {
             if pool.phase == Phase::Closed {
-                return;
+                return Ok(());
             }
             if pool.running < pool.workers {
                 if let Some(mut next) = pool.waiting.pop_front() {
@@ -148,13 +178,7 @@ impl Inner {
                     refuse(&origin, Status::Busy, "too many requests wait; nothing was done");
                     pool = lock(&self.pool);
                 }
-                Err(error) => {
-                    if error.status() != Status::Closed {
-                        log_line!(Error, "service", "'{}' ends: {error}", self.name);
-                    }
-                    pool.phase = Phase::Closed;
-                    self.needed.notify_all();
-                }
+                Err(error) => return Err(error),
             }
             request.clear();
         }
@@ -233,7 +257,9 @@ impl Inner {
         };
         drop(handlers);
         reply.clear();
-        let called = catch_unwind(AssertUnwindSafe(|| handler(request, reply)));
+        // Let go of in there, too: where it was replaced meanwhile, it has the user's destructors.
+        let (lent_request, lent_reply) = (&mut *request, &mut *reply);
+        let called = catch_unwind(AssertUnwindSafe(move || handler(lent_request, lent_reply)));
         let outcome = called.unwrap_or_else(|panic| Err(Error::of_handler_panic(panic.as_ref())));
         let answered = match outcome {
             Ok(()) if reply.kind() != MessageKind::Empty => origin.reply(reply.frame_mut()),
