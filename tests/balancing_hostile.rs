@@ -211,3 +211,36 @@ fn a_worker_goes_on_whatever_its_broker_sends() {
     assert_eq!(asked.join().unwrap().unwrap(), b"answer");
     worker.close().unwrap();
 }
+
+/// What a broker says to a worker has the worker's name in it, which may be longer than all that the worker said.
+#[test]
+fn a_worker_whose_name_fills_a_message_does_not_end_the_broker() {
+    const MOST: i64 = 150;
+    let mut options = options();
+    options.set_max_message_size(MOST).unwrap();
+    let broker = Broker::new("tcp://127.0.0.1:*", "tcp://127.0.0.1:*", &options).unwrap();
+    let mut named = Options::new();
+    // No text: each byte becomes three.
+    named.set_identity([0xff; 60]).unwrap();
+    let hostile = Dealer::new(&format!(">{}", at(&broker, BrokerSide::Back)), &named).unwrap();
+    let heartbeat = Heartbeat {
+        id: "x".to_owned(),
+        ..Heartbeat::default()
+    };
+    let sign = dividere::envelope::encode("Heartbeat", &heartbeat.encode_to_vec()).unwrap();
+    assert!(sign.len() <= MOST as usize, "{}", sign.len());
+    send(&hostile, &[sign]);
+    broker.wait_workers(1, soon()).unwrap();
+    // Asked at once, and given up when it was silent for long enough: the broker goes on.
+    let deadline = Instant::now() + LIMIT;
+    while broker.statistics().unwrap().workers > 0 {
+        assert!(Instant::now() < deadline, "it is still a worker");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(
+        broker.wait_ended(dividere::Deadline::Now).unwrap_err().status(),
+        Status::WouldBlock
+    );
+    drop(hostile);
+    broker.close().unwrap();
+}

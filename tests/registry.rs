@@ -223,10 +223,11 @@ fn what_a_registry_refuses_when_it_is_back_keeps_nothing_else_away() {
     let at = format!("tcp://127.0.0.1:{}", fixed_port());
     let first = RegistryServer::new(&at, &Options::default()).unwrap();
     let keeper = client(&at);
-    for port in 1..=8 {
-        let (name, told): (_, &[u8]) = match port % 2 {
-            0 => ("talkative", b"too long for the next one"),
-            _ => ("modest", b""),
+    // More than are registered again in one turn, in front of the others and behind them.
+    for port in 1..=1040 {
+        let (name, told): (_, &[u8]) = match port % 26 {
+            0 => ("modest", b""),
+            _ => ("talkative", b"too long for the next one"),
         };
         keeper.register(name, port, told, soon()).unwrap();
     }
@@ -235,7 +236,7 @@ fn what_a_registry_refuses_when_it_is_back_keeps_nothing_else_away() {
     narrow.registry_mut().set_max_metadata_bytes(4).unwrap();
     let _second = RegistryServer::new(&at, &narrow).unwrap();
     let observer = client(&at);
-    wait_for_instances(&observer, "modest", 4);
+    wait_for_instances(&observer, "modest", 40);
     assert!(observer.lookup_all("talkative", soon()).unwrap().is_empty());
 }
 

@@ -4,6 +4,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use crate::connection::clock::Deadline;
+use crate::connection::ending::{caught, Ending};
 use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::frame::Frame;
 use crate::connection::linux::{poll_readable, with_signals_blocked, EventFd};
@@ -61,6 +63,7 @@ struct Shared {
     capture: Option<Arc<Socket>>,
     ring: EventFd,
     stopping: AtomicBool,
+    ending: Ending,
 }
 
 /// Messages in one direction before the other one's turn.
@@ -95,12 +98,13 @@ impl Proxy {
             capture: capture.as_ref().map(|capture| Arc::clone(&capture.socket)),
             ring,
             stopping: AtomicBool::new(false),
+            ending: Ending::new(),
         });
         let own = Arc::clone(&shared);
         let spawned = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("dividere-proxy".into())
-                .spawn(move || own.run())
+                .spawn(move || own.ended(caught(|| own.run())))
         });
         let thread = spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start the proxy's thread: {e}")))?;
         for made in [Some(front), Some(back), capture].into_iter().flatten() {
@@ -129,12 +133,13 @@ impl Proxy {
 
     /// Counters of the front end and of the back end.
     pub fn statistics(&self) -> Result<(Statistics, Statistics)> {
+        self.shared.ending.check()?;
         Ok((self.shared.front.statistics()?, self.shared.back.statistics()?))
     }
 
     /// Stops within 50 ms, and closes its sockets. CLOSED where it was closed before.
     pub fn close(&self) -> Result<()> {
-        self.shared.front.check()?;
+        self.shared.front.check_process()?;
         if self.shared.stopping.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::Closed, "the handle is closed"));
         }
@@ -144,13 +149,25 @@ impl Proxy {
                 log_line!(Error, "proxy", "the proxy's thread had panicked");
             }
         }
-        self.shared.front.close()?;
-        self.shared.back.close()?;
-        self.shared.capture.as_ref().map_or(Ok(()), |capture| capture.close())
+        if self.shared.ending.failure().is_some() {
+            // Its thread has closed them.
+            return Ok(());
+        }
+        let closed = self.shared.close_sockets();
+        self.shared.ending.tell(Ok(()));
+        closed
     }
 
+    /// Waits until it has ended: OK where it was closed, and its fault where it failed, which has closed it; TIMEOUT, or
+    /// WOULD_BLOCK where the deadline is now, while it runs.
+    pub fn wait_ended(&self, deadline: Deadline) -> Result<()> {
+        self.shared.front.check_process()?;
+        self.shared.ending.wait(deadline)
+    }
+
+    /// Also where it has failed.
     pub fn is_closed(&self) -> bool {
-        self.shared.stopping.load(Ordering::Acquire)
+        self.shared.stopping.load(Ordering::Acquire) || self.shared.front.is_closed()
     }
 }
 
@@ -169,14 +186,30 @@ struct Direction<'a> {
 }
 
 impl Shared {
-    fn run(&self) {
-        let (front, rear) = match (self.front.fd(), self.back.fd()) {
-            (Ok(front), Ok(rear)) => (front, rear),
-            (Err(error), _) | (_, Err(error)) => {
-                log_line!(Error, "proxy", "the proxy cannot run: {error}");
-                return;
-            }
-        };
+    /// All of them, whatever becomes of one.
+    fn close_sockets(&self) -> Result<()> {
+        let (front, back) = (self.front.close(), self.back.close());
+        let capture = self.capture.as_ref().map_or(Ok(()), |capture| capture.close());
+        front.and(back).and(capture)
+    }
+
+    /// The thread's end. Better closed than silent: peers see that it is gone.
+    fn ended(&self, how: Result<()>) {
+        let Err(error) = how else { return };
+        if error.status() == Status::Closed {
+            // Its sockets were closed behind its back, at the exit of the process.
+            log_line!(Debug, "proxy", "the proxy ends: {error}");
+            return self.ending.tell(Ok(()));
+        }
+        log_line!(Error, "proxy", "the proxy failed, and is closed: {error}");
+        self.ending.tell(Err(error.context("the proxy failed")));
+        if let Err(error) = self.close_sockets() {
+            log_line!(Debug, "proxy", "closing the proxy after its end: {error}");
+        }
+    }
+
+    fn run(&self) -> Result<()> {
+        let (front, rear) = (self.front.fd()?, self.back.fd()?);
         let mut forth = Direction {
             from: &self.front,
             to: &self.back,
@@ -189,29 +222,16 @@ impl Shared {
         };
         let mut frames = Vec::new();
         while !self.stopping.load(Ordering::Acquire) {
-            let moved = self
-                .pass(&mut forth, &mut frames)
-                .and_then(|n| Ok(n + self.pass(&mut back, &mut frames)?));
-            match moved {
-                Ok(0) => {
-                    // What cannot be received yet would end every wait at once.
-                    let wait_for = |blocked: bool, fd| if blocked { -1 } else { fd };
-                    let (forth_waits, back_waits) = (forth.pending.is_some(), back.pending.is_some());
-                    let fds = [wait_for(forth_waits, front), wait_for(back_waits, rear), self.ring.fd()];
-                    poll_readable(&fds, if forth_waits || back_waits { RETRY_MS } else { -1 });
-                }
-                Ok(_) => {}
-                // A socket was closed behind the proxy's back, at the exit of the process.
-                Err(error) if error.status() == Status::Closed => {
-                    log_line!(Debug, "proxy", "the proxy ends: {error}");
-                    return;
-                }
-                Err(error) => {
-                    log_line!(Error, "proxy", "the proxy ends: {error}");
-                    return;
-                }
+            let moved = self.pass(&mut forth, &mut frames)? + self.pass(&mut back, &mut frames)?;
+            if moved == 0 {
+                // What cannot be received yet would end every wait at once.
+                let wait_for = |blocked: bool, fd| if blocked { -1 } else { fd };
+                let (forth_waits, back_waits) = (forth.pending.is_some(), back.pending.is_some());
+                let fds = [wait_for(forth_waits, front), wait_for(back_waits, rear), self.ring.fd()];
+                poll_readable(&fds, if forth_waits || back_waits { RETRY_MS } else { -1 });
             }
         }
+        Ok(())
     }
 
     /// Passes on up to TURN messages. Fails only where a socket is closed.
@@ -233,7 +253,7 @@ impl Shared {
                     }
                 }
             }
-            match direction.from.recv(frames, crate::connection::clock::Deadline::Now) {
+            match direction.from.recv(frames, Deadline::Now) {
                 Ok(()) => {}
                 Err(error) if error.status() == Status::WouldBlock => return Ok(passed),
                 Err(error) => return Err(error),
@@ -253,6 +273,34 @@ impl Shared {
             .and_then(|mut copy| capture.send_single(&mut copy, Room::AsConfigured));
         if let Err(error) = shown {
             log_line!(Debug, "proxy", "a message was not captured: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::connection::socket::FaultKind;
+
+    #[test]
+    fn a_proxy_whose_thread_fails_is_closed_and_says_why() {
+        let limit = Deadline::after(Duration::from_secs(20));
+        for (fault, expected) in [
+            (FaultKind::Error, Status::OutOfMemory),
+            (FaultKind::Panic, Status::Internal),
+        ] {
+            let any = "tcp://127.0.0.1:*";
+            let made = Proxy::new(ProxyKind::RequestResponse, any, any, Some(any), &Options::default());
+            let proxy = made.expect("a proxy");
+            proxy.back().fail_receiving(fault);
+            let ended = proxy.wait_ended(limit).expect_err("it failed");
+            assert_eq!(ended.status(), expected, "{ended}");
+            assert_eq!(proxy.statistics().expect_err("it failed").status(), expected);
+            proxy.close().expect("the first time");
+            assert!(proxy.capture().expect("there is one").is_closed());
+            assert_eq!(proxy.close().expect_err("it was closed").status(), Status::Closed);
         }
     }
 }

@@ -2,12 +2,15 @@
 //! RediscoverReq ever goes out. It waits for no client, and nothing that a client sends ends it.
 
 mod desk;
+#[cfg(test)]
+mod faults;
 
 use std::os::fd::RawFd;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::connection::clock::Deadline;
+use crate::connection::ending::{caught, Ending};
 use crate::connection::endpoint::{DefaultSide, Endpoint, Port, Transport};
 use crate::connection::keys::random_bytes;
 use crate::connection::linux::with_signals_blocked;
@@ -35,6 +38,8 @@ pub struct RegistryServer {
     socket: Arc<Socket>,
     publisher: Arc<Publisher>,
     thread: Mutex<Option<OwnThread>>,
+    closing: AtomicBool,
+    ending: Arc<Ending>,
 }
 
 impl RegistryServer {
@@ -82,18 +87,15 @@ impl RegistryServer {
             socket,
             publisher,
             thread: Mutex::new(None),
+            closing: AtomicBool::new(false),
+            ending: Arc::new(Ending::new()),
         };
+        let ending = Arc::clone(&server.ending);
+        let (socket, publisher) = (Arc::clone(&server.socket), Arc::clone(&server.publisher));
         let spawned = with_signals_blocked(|| {
             std::thread::Builder::new()
                 .name("dividere-names".into())
-                .spawn(move || {
-                    let socket = Arc::clone(desk.socket());
-                    if catch_unwind(AssertUnwindSafe(|| desk.run())).is_err() {
-                        // Better closed than silent.
-                        let closed = socket.close();
-                        log_line!(Error, "registry", "a fault in a registry, which is closed: {closed:?}");
-                    }
-                })
+                .spawn(move || ended(caught(|| desk.run()), &ending, &socket, &publisher))
         });
         let thread =
             spawned.map_err(|e| Error::new(Status::Limit, format!("cannot start a registry's thread: {e}")))?;
@@ -114,13 +116,45 @@ impl RegistryServer {
     /// Ends it: its addresses are free when this returns. What was registered is forgotten. CLOSED where it was closed
     /// before.
     pub fn close(&self) -> Result<()> {
-        self.socket.close()?;
+        self.socket.check_process()?;
+        if self.closing.swap(true, Ordering::AcqRel) {
+            return Err(Error::new(Status::Closed, "the handle is closed"));
+        }
+        let closed = self.socket.close();
         if let Some(thread) = lock(&self.thread).take() {
             if thread.join().is_err() {
                 log_line!(Error, "registry", "a registry's thread had panicked");
             }
         }
-        self.publisher.close()
+        if self.ending.failure().is_some() {
+            // Its thread has closed them.
+            return Ok(());
+        }
+        self.ending.tell(Ok(()));
+        // CLOSED at the exit of the process, which closes all sockets.
+        closed.and(self.publisher.close())
+    }
+
+    /// Waits until it has ended: OK where it was closed, and its fault where it failed, which has closed it; TIMEOUT, or
+    /// WOULD_BLOCK where the deadline is now, while it runs.
+    pub fn wait_ended(&self, deadline: Deadline) -> Result<()> {
+        self.socket.check_process()?;
+        self.ending.wait(deadline)
+    }
+}
+
+/// The thread's end. Better closed than silent: clients go to another registry.
+fn ended(how: Result<()>, ending: &Ending, socket: &Socket, publisher: &Publisher) {
+    match how {
+        // Its sockets were closed, by its owner or at the exit of the process.
+        Ok(()) => ending.tell(Ok(())),
+        Err(error) => {
+            log_line!(Error, "registry", "the registry failed, and is closed: {error}");
+            ending.tell(Err(error.context("the registry failed")));
+            if let Err(error) = socket.close().and(publisher.close()) {
+                log_line!(Debug, "registry", "closing the registry after its end: {error}");
+            }
+        }
     }
 }
 

@@ -429,12 +429,7 @@ impl Inner {
         let registration = std::mem::replace(&mut *lock(&self.registration), Registration::None);
         if let Registration::Done(id) = registration {
             if let Err(error) = self.registry.unregister(id, limit) {
-                log_line!(
-                    Warning,
-                    "service",
-                    "'{}' could not be unregistered: {error}",
-                    self.name
-                );
+                log_line!(Warning, "service", "'{}' could not be unregistered: {error}", self.name);
             }
         }
     }

@@ -1,9 +1,10 @@
 //! `dividere broker`: shares the requests of clients among workers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dividere::{Broker, BrokerSide, BrokerStatistics, Options};
+use dividere::{Broker, BrokerSide, BrokerStatistics, Deadline, Options};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -48,7 +49,7 @@ pub fn run(args: &BrokerArgs) -> Result<(), Failure> {
     }
     let stop = Stop::listen(WhenOutputCloses::GoOn)?;
     let options = args.sockets.options(Options::new())?;
-    let broker = Broker::new(&args.front, &args.back, &options).map_err(Failure::of_arguments)?;
+    let broker = Arc::new(Broker::new(&args.front, &args.back, &options).map_err(Failure::of_arguments)?);
     let mut output = Output::new()?;
     let at = |side, given: &str| broker.last_endpoint(side).unwrap_or_else(|_| given.to_owned());
     let (front, back) = (at(BrokerSide::Front, &args.front), at(BrokerSide::Back, &args.back));
@@ -57,11 +58,21 @@ pub fn run(args: &BrokerArgs) -> Result<(), Failure> {
         false => output.line(format!("clients at {front}, workers at {back}"))?,
     }
     output.flush()?;
+    let watched = Arc::clone(&broker);
+    stop.ends_with(move || watched.wait_ended(Deadline::Never))?;
+    let served = serve(args, &stop, &broker, &mut output);
+    // Whatever became of that: the other one who has it waits for its end.
+    let closed = broker.close();
+    served?;
+    Ok(closed?)
+}
+
+fn serve(args: &BrokerArgs, stop: &Stop, broker: &Broker, output: &mut Output) -> Result<(), Failure> {
     while !stop.wait(args.statistics.unwrap_or(Duration::MAX)) {
-        tell(args, &broker.statistics()?, &mut output)?;
+        tell(args, &broker.statistics()?, output)?;
     }
-    tell(args, &broker.statistics()?, &mut output)?;
-    Ok(broker.close()?)
+    stop.outcome()?;
+    tell(args, &broker.statistics()?, output)
 }
 
 fn tell(args: &BrokerArgs, counts: &BrokerStatistics, output: &mut Output) -> Result<(), Failure> {

@@ -110,6 +110,8 @@ fn told_by_clap(error: &clap::Error) -> ExitCode {
 mod tests {
     use super::*;
 
+    const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
+
     #[test]
     fn the_arguments_of_every_command_go_together() {
         Cli::command().debug_assert();
@@ -125,5 +127,38 @@ mod tests {
                 command.get_name()
             );
         }
+    }
+
+    /// The library closes all handles of the process: for a command that is a server which ended by itself.
+    #[test]
+    fn a_command_does_not_outlive_its_server() {
+        let folder = std::env::temp_dir().join(format!("dividere-served-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        for command in ["registry", "broker", "proxy"] {
+            let last = folder.join(format!("{command}.last"));
+            let (first, at) = (
+                format!("ipc://{}", folder.join(command).display()),
+                format!("ipc://{}", last.display()),
+            );
+            let words = match command {
+                "registry" => vec!["dividere", command, &at, "--publish", &first],
+                _ => vec!["dividere", command, &first, &at],
+            };
+            let cli = Cli::try_parse_from(words).expect("a command line");
+            let (ended, end) = std::sync::mpsc::channel();
+            let runs = std::thread::spawn(move || ended.send(run(&cli.command)));
+            let deadline = std::time::Instant::now() + LIMIT;
+            while std::os::unix::net::UnixStream::connect(&last).is_err() {
+                assert!(std::time::Instant::now() < deadline, "{command} is not there");
+                std::thread::yield_now();
+            }
+            dividere::shutdown(None);
+            let failure = end.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{command} goes on"));
+            let failure = failure.expect_err("it did not end well");
+            assert_eq!(failure.exit_code(), failure::FAILED, "{command}: {failure:?}");
+            assert!(failure.text().is_some_and(|text| !text.is_empty()), "{command}");
+            runs.join().expect("no panic").expect("the test is there");
+        }
+        std::fs::remove_dir_all(&folder).expect("it is there");
     }
 }

@@ -1,9 +1,10 @@
 //! `dividere proxy`: passes messages on between two endpoints.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use dividere::{Options, Proxy, ProxyKind, Statistics};
+use dividere::{Deadline, Options, Proxy, ProxyKind, Statistics};
 use serde_json::{json, Value};
 
 use crate::failure::Failure;
@@ -68,19 +69,28 @@ pub fn run(args: &ProxyArgs) -> Result<(), Failure> {
         Kind::RequestResponse => ProxyKind::RequestResponse,
         Kind::PublishSubscribe => ProxyKind::PublishSubscribe,
     };
-    let proxy =
-        Proxy::new(kind, &args.front, &args.back, args.capture.as_deref(), &options).map_err(Failure::of_arguments)?;
+    let proxy = Proxy::new(kind, &args.front, &args.back, args.capture.as_deref(), &options);
+    let proxy = Arc::new(proxy.map_err(Failure::of_arguments)?);
     let mut output = Output::new()?;
     tell_endpoints(args, &proxy, &mut output)?;
     output.flush()?;
+    let watched = Arc::clone(&proxy);
+    stop.ends_with(move || watched.wait_ended(Deadline::Never))?;
+    let served = serve(args, &stop, &proxy, &mut output);
+    // Whatever became of that: the other one who has it waits for its end.
+    let closed = proxy.close();
+    served?;
+    Ok(closed?)
+}
+
+fn serve(args: &ProxyArgs, stop: &Stop, proxy: &Proxy, output: &mut Output) -> Result<(), Failure> {
     while !stop.wait(args.statistics.unwrap_or(Duration::MAX)) {
-        tell_counts(args, &proxy, &mut output)?;
+        tell_counts(args, proxy, output)?;
         output.flush()?;
     }
-    tell_counts(args, &proxy, &mut output)?;
-    output.flush()?;
-    proxy.close()?;
-    Ok(())
+    stop.outcome()?;
+    tell_counts(args, proxy, output)?;
+    output.flush()
 }
 
 fn tell_endpoints(args: &ProxyArgs, proxy: &Proxy, output: &mut Output) -> Result<(), Failure> {

@@ -31,6 +31,8 @@ struct Shared {
 struct State {
     requested: bool,
     output_closed: bool,
+    /// What the command serves with came to its end by itself: how.
+    ended: Option<Result<(), Error>>,
     closers: Vec<Box<dyn FnOnce() + Send>>,
 }
 
@@ -89,6 +91,35 @@ impl Stop {
         watching
             .map(drop)
             .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))
+    }
+
+    /// Ends the command, too, when what it serves with does, which `wait_ended` waits for. `outcome` tells.
+    pub fn ends_with(&self, wait_ended: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Failure> {
+        let own = self.clone();
+        let watching = std::thread::Builder::new()
+            .name("dividere-ended".into())
+            .spawn(move || {
+                let ended = wait_ended();
+                let mut state = own.lock();
+                // Asked to end, the command closes it.
+                if !state.requested {
+                    state.ended = Some(ended);
+                    drop(state);
+                    own.request(false);
+                }
+            });
+        watching
+            .map(drop)
+            .map_err(|error| Failure::failed(format!("cannot start a thread: {error}")))
+    }
+
+    /// How it went, of a command that serves until it is asked to end: a failure where that was not so.
+    pub fn outcome(&self) -> Result<(), Failure> {
+        match &self.lock().ended {
+            None => Ok(()),
+            Some(Ok(())) => Err(Failure::failed("it was closed, and nobody had asked for that")),
+            Some(Err(error)) => Err(Failure::failed(error)),
+        }
     }
 
     /// Closes `channel` when the end is asked for, which wakes whoever waits on it.
@@ -230,5 +261,46 @@ fn is_ignored(signal: i32) -> bool {
     unsafe {
         let mut now: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &mut now) == 0 && now.sa_sigaction == libc::SIG_IGN
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_server_that_fails_ends_its_command_with_a_failure() {
+        let stop = Stop::listen(WhenOutputCloses::GoOn).expect("signals");
+        stop.ends_with(|| Err(Error::new(Status::Internal, "the broker failed: so")))
+            .expect("a thread");
+        assert!(stop.wait(LIMIT), "it goes on");
+        let failure = stop.outcome().expect_err("nobody asked for that");
+        assert_eq!(failure.exit_code(), crate::failure::FAILED);
+        assert_eq!(failure.text().as_deref(), Some("INTERNAL: the broker failed: so"));
+    }
+
+    #[test]
+    fn a_server_that_is_closed_by_its_command_ends_it_well() {
+        let stop = Stop::listen(WhenOutputCloses::GoOn).expect("signals");
+        let (close, closed) = std::sync::mpsc::channel::<()>();
+        let (said, hear) = std::sync::mpsc::channel();
+        stop.ends_with(move || {
+            let closed = closed.recv();
+            said.send(()).expect("the test is there");
+            closed.map_err(|_gone| Error::from(Status::Internal))
+        })
+        .expect("a thread");
+        stop.request(false);
+        close.send(()).expect("the thread is there");
+        hear.recv_timeout(LIMIT).expect("it hears of it");
+        // Until both threads have told what they had to tell.
+        let end = Instant::now() + LIMIT;
+        while Arc::strong_count(&stop.0) > 2 {
+            assert!(Instant::now() < end, "a thread goes on");
+            std::thread::yield_now();
+        }
+        assert!(stop.wait(LIMIT) && stop.outcome().is_ok());
     }
 }

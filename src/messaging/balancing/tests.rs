@@ -101,7 +101,11 @@ fn peers_of_a_broker_that_fails_see_that_it_is_gone() {
     call(&client, 0).expect("an answer");
     broker.socket(BrokerSide::Back).fail_receiving(FaultKind::Panic);
     for socket in client.sockets().iter().chain(worker.sockets().iter()) {
-        assert!(socket.peers.wait_for_none(soon()), "{} is still connected", socket.role());
+        assert!(
+            socket.peers.wait_for_none(soon()),
+            "{} is still connected",
+            socket.role()
+        );
     }
 }
 
@@ -118,7 +122,10 @@ fn worker_fails(fault: FaultKind, expected: Status) {
         let ends = threads.spawn(|| faulty.wait_ended(soon()));
         faulty.sockets()[0].fail_receiving(fault);
         assert_eq!(status(ends.join().expect("no panic")), Some(expected));
-        assert!(broker.socket(BrokerSide::Back).peers.wait_for_none(soon()), "it is connected");
+        assert!(
+            broker.socket(BrokerSide::Back).peers.wait_for_none(soon()),
+            "it is connected"
+        );
         assert_eq!(status(faulty.recv(&mut Message::new(), soon())), Some(expected));
         assert_eq!(status(faulty.stop(soon())), Some(expected));
         // The broker hands the request to another.

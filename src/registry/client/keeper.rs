@@ -3,6 +3,7 @@
 //! It asks one registry at a time, and never has more than one question open: a registry of dividere 2.2.0 is not
 //! flooded.
 
+use std::ops::Bound;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use crate::messaging::subscriber::{Filter, Subscriber};
 use crate::registry::client::link::{Kind, Place};
 use crate::registry::client::shared::{Shared, LEASES_AT_ONCE};
 use crate::registry::client::watching::Watching;
+use crate::registry::client::RegistrationId;
 use crate::registry::server::next_to;
 
 /// A lease is renewed so often in its time.
@@ -37,6 +39,8 @@ pub(super) fn run(shared: &Shared) {
         shared,
         renewed: Instant::now(),
         renewed_at: None,
+        tried: NOBODY,
+        refusal: None,
         old: None,
         watching: Watching::default(),
     };
@@ -63,6 +67,10 @@ struct Keeper<'a> {
     renewed: Instant,
     /// Where all leases were renewed last.
     renewed_at: Option<Place>,
+    /// The one that was registered again last, or was refused: those behind it are next, and then all from the first on.
+    tried: RegistrationId,
+    /// What was refused since the first one.
+    refusal: Option<Error>,
     /// Hears when a registry of 2.2.0 wants everything to be registered again.
     old: Option<(Place, Subscriber)>,
     watching: Watching,
@@ -93,7 +101,7 @@ impl Keeper<'_> {
         };
         let interval = shortest / RENEWALS;
         let kind = self.shared.links[at].kind();
-        let elsewhere = self.registered(|known| known != place, usize::MAX);
+        let elsewhere = self.registered(NOBODY, |known| known != place, usize::MAX);
         match kind {
             Kind::New(_) => {
                 // One that came back, and still knows them, wants to hear no more than that.
@@ -113,14 +121,16 @@ impl Keeper<'_> {
             // The first one tells who it is that answers; unless it is refused, which does not.
             _ => {
                 let link = &self.shared.links[at];
-                let registered = self.register(place, elsewhere[0]);
+                let next = elsewhere.iter().find(|id| **id > self.tried).unwrap_or(&elsewhere[0]);
+                self.tried = *next;
+                let registered = self.register(place, *next);
                 if registered.is_err() && link.kind() == Kind::Unknown {
                     link.find_out(Deadline::after(link.patience()))?;
                 }
                 registered?
             }
         }
-        if !self.registered(|known| known != place, 1).is_empty() {
+        if !self.registered(NOBODY, |known| known != place, 1).is_empty() {
             return Ok(Duration::ZERO);
         }
         Ok(match self.shared.links[at].kind() {
@@ -129,10 +139,11 @@ impl Keeper<'_> {
         })
     }
 
-    /// The ids of those that were taken in at a place of this kind, `most` of them.
-    fn registered(&self, place: impl Fn(Place) -> bool, most: usize) -> Vec<u64> {
+    /// The ids of those that were taken in at a place of this kind, `most` of them, from the first one behind `after` on.
+    fn registered(&self, after: RegistrationId, place: impl Fn(Place) -> bool, most: usize) -> Vec<RegistrationId> {
         let registrations = lock(&self.shared.registrations);
-        let these = registrations.iter().filter(|(_, what)| what.place.is_some_and(&place));
+        let behind = registrations.range((Bound::Excluded(after), Bound::Unbounded));
+        let these = behind.filter(|(_, what)| what.place.is_some_and(&place));
         these.map(|(id, _)| *id).take(most).collect()
     }
 
@@ -147,7 +158,7 @@ impl Keeper<'_> {
 
     /// Renews all leases. What the registry does not know is marked, and what it knows is taken as registered there.
     fn renew(&mut self, place: Place) -> Result<()> {
-        let ids = self.registered(|_| true, usize::MAX);
+        let ids = self.registered(NOBODY, |_| true, usize::MAX);
         let link = &self.shared.links[place.link];
         for ids in ids.chunks(LEASES_AT_ONCE) {
             let reply = self
@@ -171,22 +182,29 @@ impl Keeper<'_> {
     }
 
     /// Until leases are to be renewed again: those that were just registered, too. What the registry refuses does not keep
-    /// the others away.
+    /// the others away, however much that is: it is tried again when all had their turn, and the error says so then.
     fn register_again(&mut self, place: Place, interval: Duration) -> Result<()> {
-        let mut outcome = Ok(());
-        for id in self.registered(|known| known != place, TURN) {
+        let these = self.registered(self.tried, |known| known != place, TURN);
+        let are_last = these.len() < TURN;
+        let last = these.last().copied();
+        for id in these {
+            self.tried = id;
             match self.register(place, id) {
                 Ok(()) => {}
                 Err(error) if matches!(error.status(), Status::Timeout | Status::Closed | Status::Forked) => {
                     return Err(error);
                 }
-                Err(error) => outcome = Err(error),
+                Err(error) => self.refusal = Some(error),
             }
             if self.renewed.elapsed() >= interval {
                 break;
             }
         }
-        outcome
+        if !are_last || last.is_some_and(|last| last != self.tried) {
+            return Ok(());
+        }
+        self.tried = NOBODY;
+        self.refusal.take().map_or(Ok(()), Err)
     }
 
     fn register(&mut self, place: Place, id: u64) -> Result<()> {
@@ -277,6 +295,9 @@ fn pause_after(outcome: Result<Duration>, what: &str) -> Duration {
         }
     }
 }
+
+/// No registration has that number.
+const NOBODY: RegistrationId = 0;
 
 /// Known to no registry.
 const NOWHERE: Place = Place {

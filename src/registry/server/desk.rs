@@ -69,12 +69,8 @@ impl Desk {
         }
     }
 
-    pub fn socket(&self) -> &Arc<Socket> {
-        &self.socket
-    }
-
     /// Until the socket is closed.
-    pub fn run(mut self) {
+    pub fn run(mut self) -> Result<()> {
         let mut planned = Duration::ZERO;
         let mut received = false;
         loop {
@@ -85,11 +81,8 @@ impl Desk {
             }
             let drained = match self.take_turn(now, lease_time) {
                 Ok(drained) => drained,
-                Err(error) if error.status() == Status::Closed => return,
-                Err(error) => {
-                    log_line!(Error, "registry", "the registry ends: {error}");
-                    return;
-                }
+                Err(error) if error.status() == Status::Closed => return Ok(()),
+                Err(error) => return Err(error),
             };
             // What waits in the socket may be renewals: first those, then the leases.
             let over = match drained {
@@ -111,11 +104,8 @@ impl Desk {
                 match self.receive(Deadline::after(planned)) {
                     Ok(()) => received = true,
                     Err(error) if error.status() == Status::Timeout => {}
-                    Err(error) if error.status() == Status::Closed => return,
-                    Err(error) => {
-                        log_line!(Error, "registry", "the registry ends: {error}");
-                        return;
-                    }
+                    Err(error) if error.status() == Status::Closed => return Ok(()),
+                    Err(error) => return Err(error),
                 }
             }
         }

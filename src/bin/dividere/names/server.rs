@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use dividere::{Options, RegistryServer};
+use dividere::{Deadline, Options, RegistryServer};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -57,6 +57,9 @@ pub fn run(args: &RegistryServerArgs) -> Result<(), Failure> {
         false => output.line(format!("registry at {endpoint}, publishing at {publish}"))?,
     }
     output.flush()?;
+    let watched = Arc::clone(&server);
+    stop.ends_with(move || watched.wait_ended(Deadline::Never))?;
     stop.wait(Duration::MAX);
+    stop.outcome()?;
     Ok(server.close()?)
 }
