@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// So many threads wait in the library at once for all goroutines; more calls wait for their turn.
+// So many threads wait in the library at once for all goroutines; more calls wait for their turn, which is over after
+// oneTurn where a call can be made again.
 var blocked = make(chan struct{}, 8)
 
 // How long a call that may be made again waits at most in the library, which is how long one that was given up holds its
@@ -91,6 +92,11 @@ func repeatedly[T any](ctx context.Context, once bool, call func(ms C.int64_t) (
 				return value, &cancelledError{context.DeadlineExceeded, err}
 			}
 			return value, err
+		}
+		<-blocked
+		blocked <- struct{}{}
+		if ctx.Err() != nil {
+			return value, contextError(ctx)
 		}
 	}
 }

@@ -51,3 +51,6 @@ func (s Socket) WaitsForEvents() bool {
 	defer bell.mu.Unlock()
 	return bell.news != nil
 }
+
+// AllBlocked tells whether as many goroutines wait in the library as may at once.
+func AllBlocked() bool { return len(blocked) == cap(blocked) }

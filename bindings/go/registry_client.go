@@ -19,7 +19,7 @@ import (
 // something is not collected before it was closed.
 //
 // A call that a registry answers late, or never, holds a thread of the system until its context is over, and for at most
-// 2 s after that; there are no more than 8 such threads, for which further calls wait.
+// 2 s after that; there are no more than 8 such threads, on which calls take turns of 2 s where there are more of them.
 type RegistryClient struct {
 	h *handle
 }

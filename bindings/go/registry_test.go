@@ -132,6 +132,26 @@ func TestWaitingForARegistryThatIsNotThereEndsWithTheContext(t *testing.T) {
 	wants(t, err, context.DeadlineExceeded)
 }
 
+func TestARegistryThatIsNotThereHoldsUpNoOther(t *testing.T) {
+	away := registryClient(t, "tcp://127.0.0.1:1", dividere.WithLinger(0))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 20)
+	for range cap(ended) {
+		go func() {
+			_, err := away.Lookup(ctx, "nobody")
+			ended <- err
+		}()
+	}
+	until(t, "all who may wait in the library do", dividere.AllBlocked)
+	there, _ := registry(t)
+	_, err := there.Register(soon(t), "clock", 5101, nil)
+	must(t, err)
+	cancel()
+	for range cap(ended) {
+		wants(t, <-ended, context.Canceled)
+	}
+}
+
 func TestWhatWorksByItselfIsNotCollected(t *testing.T) {
 	defer dividere.CloseWorking()
 	at := func() string {
