@@ -12,7 +12,7 @@ pub use connection::clock::Deadline;
 pub use connection::events::{Event, EventKind};
 pub use connection::keys::{KeyPair, PublicKey, SecretKey};
 pub use connection::log::{set_log_callback, Level};
-pub use connection::options::{FullQueue, Options, ProcessOptions, RegistryOptions};
+pub use connection::options::{FullQueue, Options, ProcessOptions, RegistryOptions, ServiceOptions};
 pub use connection::process::{configure, shutdown};
 pub use connection::proxy::{Proxy, ProxyKind};
 pub use connection::socket::Room;

@@ -249,6 +249,43 @@ fn what_waits_is_bounded_and_the_rest_is_told_that_it_is_busy() {
     other.stop(soon()).unwrap();
 }
 
+/// Of two that are large one waits, and small ones have room beside it.
+#[test]
+fn what_waits_is_bounded_by_its_bytes_too() {
+    const LARGE: usize = 600_000;
+    let server = registry();
+    let registry = client(&server.last_endpoint().unwrap());
+    let (handler, begins, go) = held();
+    let mut options = Options::default();
+    options.service_mut().set_queue_bytes(1_000_000).unwrap();
+    let service = Service::new(NAME, &registry, &options, &local()).unwrap();
+    service.set_handler(None, Some(handler)).unwrap();
+    service.start(soon()).unwrap();
+    let request = Request::new(&format!("tcp://127.0.0.1:{}", service.port()), &Options::default()).unwrap();
+    let start = |payload: &[u8]| request.start_call(&mut typed(ASK, payload), false, -1, soon()).unwrap();
+    let mut reply = Message::new();
+    // Twice: what waited is gone the second time.
+    for _ in 0..2 {
+        let running = start(&[0; LARGE]);
+        assert_eq!(begins.recv_timeout(LIMIT).unwrap().len(), LARGE);
+        let (waiting, refused, small) = (start(&[1; LARGE]), start(&[2; LARGE]), start(b"small"));
+        let busy = request.finish_call(refused, &mut reply, soon()).unwrap_err();
+        assert_eq!(busy.status(), Status::Busy, "{busy}");
+        for (number, payload) in [(running, &[0; LARGE][..]), (waiting, &[1; LARGE]), (small, b"small")] {
+            go.send(()).unwrap();
+            request.finish_call(number, &mut reply, soon()).unwrap();
+            assert_eq!(reply.payload(), payload);
+        }
+        for length in [LARGE, 5] {
+            assert_eq!(begins.recv_timeout(LIMIT).unwrap().len(), length);
+        }
+    }
+    // Nobody else has a use for it.
+    let refused = Request::new("tcp://127.0.0.1:9", &options).err().unwrap();
+    assert_eq!(refused.status(), Status::InvalidArgument);
+    service.stop(soon()).unwrap();
+}
+
 #[test]
 fn a_request_may_be_kept_and_answered_later_and_stopping_waits_for_it() {
     let server = registry();

@@ -63,6 +63,12 @@ func WithQueueLimit(requests int) Option {
 // WithQueueBytes sets how many bytes a Broker keeps of requests, those in work included. 256 MiB unless set.
 func WithQueueBytes(bytes int64) Option { return number(C.DIVIDERE_OPTION_BROKER_QUEUE_BYTES, bytes) }
 
+// WithServiceQueueBytes sets how many bytes of requests wait at a Service for a worker; beyond it they are refused with
+// ErrBusy. 256 MiB unless set.
+func WithServiceQueueBytes(bytes int64) Option {
+	return number(C.DIVIDERE_OPTION_SERVICE_QUEUE_BYTES, bytes)
+}
+
 // WithCapacity sets how many requests a Worker has at once, 1 to 1024. 1 unless set.
 func WithCapacity(requests int) Option {
 	return number(C.DIVIDERE_OPTION_WORKER_CAPACITY, int64(requests))

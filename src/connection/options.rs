@@ -16,6 +16,7 @@ mod key;
 mod process;
 mod registry;
 mod role;
+mod service;
 
 pub use balancing::BalancingOptions;
 use curve::CurveOptions;
@@ -24,6 +25,7 @@ pub use key::OptionKey;
 pub use process::ProcessOptions;
 pub use registry::RegistryOptions;
 pub use role::Role;
+pub use service::ServiceOptions;
 
 const DEFAULT_HIGH_WATER_MARK: i64 = 1000;
 const DEFAULT_LINGER_MS: i64 = 1000;
@@ -67,6 +69,7 @@ pub struct Options {
     process: ProcessOptions,
     registry: RegistryOptions,
     balancing: BalancingOptions,
+    service: ServiceOptions,
 }
 
 impl Default for Options {
@@ -97,6 +100,7 @@ impl Default for Options {
             process: ProcessOptions::default(),
             registry: RegistryOptions::default(),
             balancing: BalancingOptions::default(),
+            service: ServiceOptions::default(),
         }
     }
 }
@@ -342,6 +346,11 @@ impl Options {
             return Err(OptionKey::KeepLatest.refuse(text));
         }
         self.balancing.validate(role)?;
+        if self.service != ServiceOptions::default() {
+            // A service takes them, and makes the sockets of other roles without.
+            let text = format!("the options of services have no effect on a {role}");
+            return Err(Error::new(Status::InvalidArgument, text));
+        }
         self.validate_keepalive()?;
         self.curve.validate()
     }
@@ -383,6 +392,16 @@ impl Options {
     /// What belongs to brokers and workers, to be changed.
     pub fn balancing_mut(&mut self) -> &mut BalancingOptions {
         &mut self.balancing
+    }
+
+    /// What belongs to services.
+    pub fn service(&self) -> &ServiceOptions {
+        &self.service
+    }
+
+    /// The same, to be changed.
+    pub fn service_mut(&mut self) -> &mut ServiceOptions {
+        &mut self.service
     }
 
     fn validate_keepalive(&self) -> Result<()> {

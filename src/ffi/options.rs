@@ -121,6 +121,9 @@ pub enum dividere_option {
     BrokerQueueBytes = 303,
     /// Number: requests that a worker has at once, 1 to 1024. 1 unless set.
     WorkerCapacity = 304,
+    /// Number, bytes: requests that wait at a service for a worker; beyond it they are refused as BUSY. 268435456 unless
+    /// set.
+    ServiceQueueBytes = 400,
 }
 
 /// What a full queue does: values of DIVIDERE_OPTION_FULL_QUEUE.

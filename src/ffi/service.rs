@@ -43,7 +43,8 @@ pub type dividere_service_handler_t = Option<
 /// port from 5101 to 6000 on all interfaces. It is registered by `registry`, which several services and clients may
 /// share, from dividere_service_start on; bound to one address with that address, unless that client has the option
 /// registry_advertise; and with `metadata_len` bytes of what it wants to tell of itself. So many handlers
-/// run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says. NULL
+/// run at once as there are `workers`, 1 to 1024; so many requests wait for one at most as `most_waiting` says, and no more
+/// bytes than the option service_queue_bytes. NULL
 /// options are the defaults. ADDRESS_IN_USE where no port is free; INVALID_ARGUMENT where the name is none (1 to 255 bytes
 /// of UTF-8 without control characters) or `workers` is out of its range.
 #[no_mangle]

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod faults;
 mod pool;
+mod queue;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,6 +25,7 @@ use crate::registry::instance::check_name;
 use crate::service::desk::{refuse, Desk};
 use crate::service::name::service_name;
 use pool::{Phase, Pool, HANDLER_OF};
+use queue::Queue;
 
 /// Serves one request: what it puts into the second message is the reply; or it answers by `Message::reply`, at once or
 /// later by a clone. Where it returns an error or panics, the asker is told REMOTE.
@@ -38,7 +40,8 @@ pub struct ServiceSettings {
     pub endpoint: Option<String>,
     /// How many handlers run at once, 1 to 1024. 1.
     pub workers: usize,
-    /// How many requests wait for a worker; more are refused with BUSY. 1000.
+    /// How many requests wait for a worker; more are refused with BUSY, as are those beyond the bytes that the option
+    /// `service_queue_bytes` allows. 1000.
     pub most_waiting: usize,
     /// What it tells of itself in the registry.
     pub metadata: Vec<u8>,
@@ -123,7 +126,11 @@ impl Service {
             let text = format!("{} workers; 1 to {MOST_WORKERS} are allowed", settings.workers);
             return Err(Error::new(Status::InvalidArgument, text));
         }
-        let response = bind(settings.endpoint.as_deref(), options)?;
+        let queue_bytes = usize::try_from(options.service().queue_bytes()).unwrap_or(usize::MAX);
+        let waiting = Queue::new(settings.most_waiting, queue_bytes);
+        let mut options = options.clone();
+        *options.service_mut() = Default::default();
+        let response = bind(settings.endpoint.as_deref(), &options)?;
         let bound = response.last_endpoint()?;
         let (host, port) = host_and_port(&bound).ok_or_else(|| {
             let text = format!("'{bound}': a service binds to a TCP port");
@@ -141,7 +148,7 @@ impl Service {
                 handlers: Mutex::default(),
                 registration: Mutex::new(Registration::None),
                 desk: Arc::default(),
-                pool: Mutex::new(Pool::new()),
+                pool: Mutex::new(Pool::new(waiting)),
                 needed: Condvar::new(),
                 threads: AtomicUsize::new(0),
                 cut_short: AtomicBool::new(false),
@@ -435,7 +442,7 @@ impl Inner {
     }
 
     fn refuse_waiting(&self) {
-        let waiting = std::mem::take(&mut lock(&self.pool).waiting);
+        let waiting = lock(&self.pool).waiting.take();
         for origin in waiting.iter().filter_map(Message::origin_ref) {
             refuse(origin, Status::Closed, "the service has stopped; nothing was done");
         }

@@ -150,6 +150,7 @@ class OptionKey(enum.IntEnum):
     BROKER_QUEUE_LIMIT = 302
     BROKER_QUEUE_BYTES = 303
     WORKER_CAPACITY = 304
+    SERVICE_QUEUE_BYTES = 400
 
 
 class ProxyKind(enum.IntEnum):

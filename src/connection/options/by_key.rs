@@ -47,6 +47,7 @@ impl Options {
             OptionKey::BrokerQueueLimit => self.balancing.set_queue_limit(value)?,
             OptionKey::BrokerQueueBytes => self.balancing.set_queue_bytes(value)?,
             OptionKey::WorkerCapacity => self.balancing.set_capacity(value)?,
+            OptionKey::ServiceQueueBytes => self.service.set_queue_bytes(value)?,
             OptionKey::RegistryPublishEndpoint
             | OptionKey::RegistryAdvertise
             | OptionKey::Identity

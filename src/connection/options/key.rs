@@ -102,6 +102,8 @@ pub enum OptionKey {
     BrokerQueueBytes = 303,
     /// Number: requests that a worker has in hand at once. 1 unless set.
     WorkerCapacity = 304,
+    /// Number, bytes: requests that wait for a worker of a service; beyond it they are refused. 268435456 unless set.
+    ServiceQueueBytes = 400,
 }
 
 /// Queues count in 32 bits.
@@ -125,7 +127,7 @@ const KEEPALIVE_COUNT: i64 = 127;
 
 impl OptionKey {
     /// Every key, in the order of the numbers.
-    pub const ALL: [OptionKey; 44] = [
+    pub const ALL: [OptionKey; 45] = [
         OptionKey::SendHighWaterMark,
         OptionKey::ReceiveHighWaterMark,
         OptionKey::LingerMs,
@@ -170,6 +172,7 @@ impl OptionKey {
         OptionKey::BrokerQueueLimit,
         OptionKey::BrokerQueueBytes,
         OptionKey::WorkerCapacity,
+        OptionKey::ServiceQueueBytes,
     ];
 
     /// The key of a number; None when no key has it.
@@ -229,6 +232,7 @@ impl OptionKey {
             OptionKey::BrokerQueueLimit => "broker_queue_limit",
             OptionKey::BrokerQueueBytes => "broker_queue_bytes",
             OptionKey::WorkerCapacity => "worker_capacity",
+            OptionKey::ServiceQueueBytes => "service_queue_bytes",
         }
     }
 
@@ -262,7 +266,7 @@ impl OptionKey {
             OptionKey::WorkerHeartbeatMs => Some(10..=LONGEST_MS),
             OptionKey::WorkerBusyLimitMs => Some(10..=LONGEST_MS),
             OptionKey::BrokerQueueLimit => Some(0..=COUNT),
-            OptionKey::BrokerQueueBytes => Some(1..=i64::MAX),
+            OptionKey::BrokerQueueBytes | OptionKey::ServiceQueueBytes => Some(1..=i64::MAX),
             OptionKey::WorkerCapacity => Some(1..=MOST_IN_HAND),
             OptionKey::RegistryPublishEndpoint
             | OptionKey::RegistryAdvertise
@@ -300,7 +304,8 @@ impl OptionKey {
 
     fn unit(self) -> &'static str {
         match self {
-            OptionKey::MaxMessageSize | OptionKey::RegistryMaxMetadataBytes | OptionKey::BrokerQueueBytes => " bytes",
+            OptionKey::MaxMessageSize => " bytes",
+            _ if self.name().ends_with("_bytes") => " bytes",
             _ if self.name().ends_with("_ms") => " milliseconds",
             _ if self.name().ends_with("_s") => " seconds",
             _ => "",

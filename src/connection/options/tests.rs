@@ -99,6 +99,7 @@ fn read(options: &Options, key: OptionKey) -> Option<i64> {
         OptionKey::BrokerQueueLimit => options.balancing().queue_limit(),
         OptionKey::BrokerQueueBytes => options.balancing().queue_bytes(),
         OptionKey::WorkerCapacity => options.balancing().capacity(),
+        OptionKey::ServiceQueueBytes => options.service().queue_bytes(),
         _ => return None,
     })
 }
@@ -138,7 +139,7 @@ fn numbers_are_set_within_their_range_and_refused_beyond() {
         }
         text_of(options.set_bytes(key, b"1"));
     }
-    assert_eq!(numbers, 35);
+    assert_eq!(numbers, 36);
 }
 
 #[test]

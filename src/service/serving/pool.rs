@@ -5,12 +5,12 @@
 //! woken: who received comes back to it soon. A thread on the lookout takes over where that takes longer than a tick.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::queue::Queue;
 use super::{Inner, UNREGISTER_LIMIT};
 use crate::connection::clock::Deadline;
 use crate::connection::ending::caught;
@@ -60,11 +60,11 @@ pub(super) struct Pool {
     pub running: usize,
     /// How many handlers may run at once.
     pub workers: usize,
-    pub waiting: VecDeque<Message>,
+    pub waiting: Queue,
 }
 
 impl Pool {
-    pub fn new() -> Pool {
+    pub fn new(waiting: Queue) -> Pool {
         Pool {
             phase: Phase::Made,
             stopping: false,
@@ -75,7 +75,7 @@ impl Pool {
             longest: TICK,
             running: 0,
             workers: 0,
-            waiting: VecDeque::new(),
+            waiting,
         }
     }
 }
@@ -137,7 +137,7 @@ impl Inner {
                 return Ok(());
             }
             if pool.running < pool.workers {
-                if let Some(mut next) = pool.waiting.pop_front() {
+                if let Some(mut next) = pool.waiting.pop() {
                     pool = self.serve(pool, &mut next, &mut reply);
                     continue;
                 }
@@ -169,9 +169,9 @@ impl Inner {
                         pool.deferred = false;
                     }
                 }
-                Ok(origin) if pool.waiting.len() < self.settings.most_waiting => {
+                Ok(origin) if pool.waiting.has_room_for(&request) => {
                     self.desk.enter(&origin);
-                    pool.waiting.push_back(std::mem::take(&mut request));
+                    pool.waiting.push(std::mem::take(&mut request));
                 }
                 Ok(origin) => {
                     drop(pool);

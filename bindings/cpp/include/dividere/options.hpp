@@ -90,6 +90,9 @@ public:
     /// Of workers: requests at once.
     Options &worker_capacity(std::int64_t requests) { return set(DIVIDERE_OPTION_WORKER_CAPACITY, requests); }
 
+    /// Of services: what waits for a worker.
+    Options &service_queue_bytes(std::int64_t bytes) { return set(DIVIDERE_OPTION_SERVICE_QUEUE_BYTES, bytes); }
+
     /// Of the process: for configure().
     Options &io_threads(std::int64_t threads) { return set(DIVIDERE_OPTION_IO_THREADS, threads); }
     Options &max_sockets(std::int64_t sockets) { return set(DIVIDERE_OPTION_MAX_SOCKETS, sockets); }
