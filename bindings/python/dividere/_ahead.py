@@ -16,14 +16,14 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
-from ctypes import c_uint64, string_at
+from ctypes import string_at
 from functools import partial
 from typing import Any
 
 from google.protobuf.message import DecodeError as ProtobufDecodeError
 
 from dividere import _slots
-from dividere._library import NOW, bare, lib
+from dividere._library import NO_HANDLE, NOW, bare, handle_of, lib
 from dividere._types import class_of, makers, parse, undecodable
 from dividere._waiting import WOULD_BLOCK, interruptible
 from dividere.errors import DecodeError, Error, error_of
@@ -52,11 +52,13 @@ def made(entry: Entry) -> Any:
 class ReadAhead:
     """What was read ahead of one subscriber. Any thread may use it."""
 
-    def __init__(self, handle: c_uint64, high_water_mark: int, keeps_latest: bool) -> None:
+    def __init__(self, number: int, high_water_mark: int, keeps_latest: bool) -> None:
         self.queue: deque[Entry] = deque()
         #: Takes the oldest one; IndexError where there is none.
         self.take: Callable[[], Entry] = self.queue.popleft
-        self._handle = handle
+        # Of the subscriber: 0 once it is closed.
+        self._id = number
+        self._handle = handle_of(number)
         self._most = MOST if high_water_mark == 0 else max(1, min(MOST, high_water_mark // _QUEUES))
         if keeps_latest:
             # What is read ahead would not be the latest.
@@ -94,7 +96,7 @@ class ReadAhead:
                     entry = self._taken()
                     if entry is not None:
                         return made(entry)
-                    status = interruptible(partial(lib.socket_recv_batch, self._handle.value, slot.into), ms)
+                    status = interruptible(partial(lib.socket_recv_batch, self._id, slot.into), ms)
                 finally:
                     self.awake()
             if status:
@@ -185,14 +187,16 @@ class ReadAhead:
                 self.take = self._shown.take
             return self._shown.fd
 
-    def clear(self) -> None:
-        """Drops what was read ahead."""
+    def close(self) -> None:
+        """Drops what was read ahead, and reads no more."""
+        self._id, self._handle = 0, NO_HANDLE
         with self._lock:
             self.queue.clear()
             self._release()
 
     def drop(self) -> None:
         """The same for the end of an object: the slot may be at its end, too, if both are garbage."""
+        self._id, self._handle = 0, NO_HANDLE
         self.queue.clear()
 
     def forked(self) -> None:
@@ -266,7 +270,7 @@ class ReadAhead:
             self._count = 1
             self._release()
         self._is_fetching = False
-        if not self._handle.value:
+        if not self._id:
             # Closed meanwhile.
             self.queue.clear()
             self._release()

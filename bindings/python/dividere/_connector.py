@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from dividere import _abi, _logging, _slots
 from dividere._abi import EventKind, Status
 from dividere._ahead import ReadAhead
-from dividere._library import NOW, bare, lib, quick
+from dividere._library import NO_HANDLE, NOW, bare, handle_of, lib, quick
 from dividere._types import name_of, names
 from dividere._waiting import CANCELLED, check_aside, given, interruptible, milliseconds
 from dividere.errors import Closed, Error, StateError, TimedOut, WouldBlock, check, error_of
@@ -117,7 +117,7 @@ class Handle:
 
     _id = 0
     #: The same for `bare`.
-    _handle = c_uint64()
+    _handle = NO_HANDLE
     _options: Options | None = None
     #: What `new` of the library is called with.
     _endpoints = b""
@@ -130,16 +130,16 @@ class Handle:
         self._endpoints = endpoints_of(end_point)
         check(new(self._endpoints, pointer_of(options), byref(handle)))
         self._id = handle.value
-        self._handle = handle
+        self._handle = handle_of(handle.value)
         self._outlets: dict[type, tuple[Any, Any]] = {}
 
     def close(self) -> None:
         """Closes it. Waits of other threads end with `Closed`. Closing twice does no harm."""
         handle, self._id = self._id, 0
         if handle:
-            self._handle.value = 0
+            self._handle = NO_HANDLE
             if self._ahead is not None:
-                self._ahead.clear()
+                self._ahead.close()
             status = lib.socket_close(handle)
             if status not in (OK, Status.CLOSED, Status.FORKED):
                 raise error_of(status)
@@ -160,7 +160,7 @@ class Handle:
     def __del__(self) -> None:
         handle, self._id = self._id, 0
         if handle and lib is not None:
-            self._handle.value = 0
+            self._handle = NO_HANDLE
             if self._ahead is not None:
                 self._ahead.drop()
             lib.socket_close(handle)

@@ -38,9 +38,9 @@ class Functions:
 
 class Bare:
     """The functions on the path of every message, without declared arguments: ctypes then passes objects of its
-    own and bytes as they are, and a number as a C int, in half the time. So these are given `c_uint64` objects as
-    handles, `NOW` or `FOREVER` as a timeout, and lengths of serialised messages, which protobuf keeps below 2 GiB; the
-    platforms supported widen an int that is passed where C takes 64 bits."""
+    own and bytes as they are, and a number as a C int, in half the time. So these are given what `handle_of` makes,
+    `NOW`, `FOREVER` or a `c_int64` as a timeout, and lengths of serialised messages, which protobuf keeps below 2 GiB;
+    the platforms supported widen an int that is passed where C takes 64 bits."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
         #: (outlet, payload, length)
@@ -55,9 +55,18 @@ class Bare:
             function.restype = ctypes.c_int32
 
 
-#: Timeouts for these: not to wait, and to wait without a limit.
-NOW = ctypes.c_int64(0)
-FOREVER = ctypes.c_int64(-1)
+#: Timeouts for these: not to wait, and to wait without a limit. Converted once, and not anew for each call.
+NOW: Any = ctypes.c_int64.from_param(0)
+FOREVER: Any = ctypes.c_int64.from_param(-1)
+
+
+def handle_of(number: int) -> Any:
+    """A handle for these, by its number."""
+    return ctypes.c_uint64.from_param(number)
+
+
+#: The one of what is closed.
+NO_HANDLE = handle_of(0)
 
 
 def _load() -> tuple[Functions, Functions, Bare, Bare]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections.abc import Iterator
-from ctypes import byref, c_void_p, string_at
+from ctypes import byref, c_uint64, c_void_p, string_at
 from typing import Any
 
 from dividere._abi import Batch, Copied, MessageKind, View
@@ -55,6 +55,9 @@ class Slot:
         )
         #: What C is given.
         self.into = byref(self.batch)
+        #: The number of the call whose reply is received into it, and where C writes it.
+        self.call = c_uint64()
+        self.called = byref(self.call)
         for i in range(count):
             message = c_void_p()
             check(quick.message_new(byref(message)))

@@ -75,6 +75,10 @@ class Remaining:
         return self if ms < 0 or self.ms() <= ms else Remaining(ms)
 
 
+#: Without a limit.
+ENDLESS = Remaining(-1)
+
+
 def interruptible(call: Callable[[int], int], ms: int) -> int:
     """The status of `call(ms)`, which ends with CANCELLED at a signal and is made again then."""
     remaining = Remaining(ms)

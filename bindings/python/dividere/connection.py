@@ -191,7 +191,7 @@ class Subscriber(Connector, Receiver):
         self._open(new, end_point, options, SUB)
         given = options if options is not None else Options()
         self._ahead = ReadAhead(
-            self._handle, given.get("receive_high_water_mark", 1000), bool(given.get("keep_latest"))
+            self._id, given.get("receive_high_water_mark", 1000), bool(given.get("keep_latest"))
         )
 
     #: What `dividere.messaging` has read ahead: it comes first here, too.

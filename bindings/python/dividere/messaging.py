@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from ctypes import c_int64
-from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, TypeVar
@@ -407,7 +406,8 @@ class _Sending(_Receiving):
             fields, buffer = slot.fields, slot.buffer
             length = fields[3]
             try:
-                if not fields[5] and not fields[2]:
+                # A request always comes through a router; only a dealer tells the route.
+                if not fields[5] and (not fields[2] or sock._answers):
                     message = makers[buffer[:length]](buffer[length : length + fields[4]])
                     sock._owing = sock._answers
                     return message
@@ -443,7 +443,7 @@ class Request(_Sending):
         payload = serialize(msg)
         slot = _slots.typed_single()
         try:
-            sock._call(partial(sock._ask_typed, slot, outlet, payload), timeout, retries)
+            sock._call_typed(slot, outlet, payload, timeout, retries)
             fields = slot.fields
             length = fields[3]
             try:
