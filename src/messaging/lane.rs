@@ -2,6 +2,7 @@
 //! Several calls may wait at once; one of them receives, and hands the others theirs.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -29,8 +30,9 @@ struct Inbox {
     sleepers: usize,
     /// For who receives; kept, so that a reply allocates nothing.
     frames: Vec<Frame>,
-    waiting: HashMap<u64, Awaited>,
-    replies: HashMap<u64, Frame>,
+    waiting: ByNumber<Awaited>,
+    /// Of those in `waiting`.
+    replies: ByNumber<Frame>,
     end: End,
     /// Everything that peers had sent who were lost until this number of losses was received.
     drained: u64,
@@ -38,6 +40,30 @@ struct Inbox {
     lost: usize,
     /// Readable while there are replies, once a descriptor was handed out.
     shown: Option<EventFd>,
+}
+
+/// By the numbers of requests. They are our own, and count up: nobody else chooses what is kept here, so that one
+/// multiplication is enough of a hash.
+type ByNumber<T> = HashMap<u64, T, BuildHasherDefault<NumberHasher>>;
+
+#[derive(Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write_u64(&mut self, number: u64) {
+        // 2^64 divided by the golden ratio: spreads what counts up over all bits.
+        self.0 = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// What is known of a request whose reply is waited for.
@@ -147,18 +173,21 @@ impl Lane {
         let mut inbox = lock(&self.inbox);
         let mut patience = Patience::new(deadline);
         loop {
-            if let Some(reply) = inbox.replies.remove(&number) {
-                inbox.settle(number);
-                self.show(&inbox);
-                return Ok(reply);
+            if !inbox.replies.is_empty() {
+                if let Some(reply) = inbox.replies.remove(&number) {
+                    inbox.settle(number);
+                    self.show(&inbox);
+                    return Ok(reply);
+                }
             }
             if inbox.end == End::Ended {
                 return Err(lost());
             }
-            if inbox
-                .waiting
-                .get(&number)
-                .is_some_and(|awaited| inbox.has_lost(awaited))
+            if inbox.lost > 0
+                && inbox
+                    .waiting
+                    .get(&number)
+                    .is_some_and(|awaited| inbox.has_lost(awaited))
             {
                 return Err(lost());
             }
@@ -335,16 +364,19 @@ impl Lane {
 
 impl Inbox {
     fn expect(&mut self, number: u64, awaited: Awaited) {
-        self.settle(number);
         self.lost += usize::from(self.has_lost(&awaited));
-        self.waiting.insert(number, awaited);
+        let before = self.waiting.insert(number, awaited);
+        self.no_more(before);
     }
 
     /// Nobody waits for it any more.
     fn settle(&mut self, number: u64) {
-        if let Some(awaited) = self.waiting.remove(&number) {
-            self.lost -= usize::from(self.has_lost(&awaited));
-        }
+        let awaited = self.waiting.remove(&number);
+        self.no_more(awaited);
+    }
+
+    fn no_more(&mut self, awaited: Option<Awaited>) {
+        self.lost -= usize::from(awaited.is_some_and(|awaited| self.has_lost(&awaited)));
     }
 
     fn has_lost(&self, awaited: &Awaited) -> bool {

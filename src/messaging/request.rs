@@ -398,10 +398,19 @@ impl Request {
 /// An error message of the other side becomes our status.
 pub(crate) fn look_at_reply(reply: &mut Message) -> Result<()> {
     // Bytes are no error here: `recv` tells, for those who wanted a typed message.
-    if reply.decode().is_ok() && reply.type_name() == Some(ERROR_TYPE) {
-        return Err(error_in(reply.payload()));
+    match reply.decode() {
+        Ok(()) => error_of(reply),
+        Err(_) => Ok(()),
     }
-    Ok(())
+}
+
+/// The same for a reply that was looked at as an envelope.
+fn error_of(reply: &Message) -> Result<()> {
+    let parts = reply.parts();
+    match parts.type_name == ERROR_TYPE.as_bytes() {
+        true => Err(error_in(parts.payload)),
+        false => Ok(()),
+    }
 }
 
 /// Whether a wait for a reply that ended so may be followed by another.
@@ -447,8 +456,10 @@ impl Channel for Request {
         let reply = self.lanes[at].recv(number, deadline);
         match &reply {
             Err(e) if matches!(e.status(), Status::WouldBlock | Status::Cancelled) => {}
-            _ => {
-                self.lanes[at].forget(number);
+            outcome => {
+                if outcome.is_err() {
+                    self.lanes[at].forget(number);
+                }
                 let mut current = lock(&self.outstanding);
                 if *current == Outstanding::Sent(at, number) {
                     *current = Outstanding::Nothing;
@@ -465,7 +476,7 @@ impl Channel for Request {
             self.count_decode_error();
             return Err(error);
         }
-        look_at_reply(message)
+        error_of(message)
     }
 
     fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {

@@ -248,10 +248,10 @@ impl Entered<'_> {
     fn sleep(mut self, what: For, mut deadline: Deadline) -> Result<()> {
         self.state.of(what).count += 1;
         // The attempt that failed under this very lock has looked at everything: what comes later makes ZMQ_FD readable.
-        // So a look is owed to others only.
+        // So a look is owed to others only, and not to those whose ring tells them already.
         self.alone = self.state.readers.count + self.state.writers.count == 1
             && !self.state.exported
-            && !self.state.room_exported;
+            && (!self.state.room_exported || self.state.writers.rung);
         let ring = match what {
             For::Reading => Some(self.socket.ring.fd()),
             For::Writing => self.socket.room().map(EventFd::fd),
@@ -288,8 +288,8 @@ impl Drop for Entered<'_> {
     #[inline]
     fn drop(&mut self) {
         let state = &*self.state;
-        let readers = state.readers.count > 0 || state.exported;
-        let writers = state.writers.count > 0 || state.room_exported;
+        let readers = (state.readers.count > 0 || state.exported) && !state.readers.rung;
+        let writers = (state.writers.count > 0 || state.room_exported) && !state.writers.rung;
         if (readers || writers) && !self.alone && state.open {
             self.ring_others(readers, writers);
         }
@@ -303,12 +303,10 @@ impl Entered<'_> {
         self.socket.kind == Kind::Request && self.state.writers.count == 0 && self.socket.peers.count() == 0
     }
 
-    /// Looks for what others sleep for, to read and to write.
+    /// Looks for what others sleep for, to read and to write, whose ring does not tell them yet.
     #[inline(never)]
-    fn ring_others(&mut self, readers: bool, writers: bool) {
-        let state = &*self.state;
-        let reading = readers && !state.readers.rung && !self.reader_comes_back;
-        let writing = writers && !state.writers.rung;
+    fn ring_others(&mut self, readers: bool, writing: bool) {
+        let reading = readers && !self.reader_comes_back;
         let tells_of_room = self.socket.kind.tells_of_room();
         // A full publisher (XPUB_NODROP) or response stays writable all the time: its writers wait for the descriptor,
         // and are woken by whoever sent something and so may have taken that wake-up from them.
