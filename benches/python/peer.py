@@ -194,8 +194,10 @@ def respond(library, endpoint, size, count):
     sys.stdin.readline()
 
 
-def ask(library, endpoint, size, count):
-    _keep, call = library.request(endpoint)
+def ask(library, endpoint, size, count, how="turns"):
+    keep, call = library.request(endpoint)
+    if how == "call":
+        call = keep.call
     message = message_of(size)
     for _ in range(count // 10):
         call(message)

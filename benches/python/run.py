@@ -29,8 +29,10 @@ COMPARED = [
     ("recv", "by-hand", None),
     ("wait", "2.2.0", 3.0),
     ("many", "by-hand", 1.5),
+    # A request's `call`, which the others do not have, and its `send` and `recv`.
     ("call", "by-hand", 1.0),
-    ("call", "2.2.0", None),
+    ("turns", "by-hand", 1.0),
+    ("turns", "2.2.0", None),
 ]
 
 
@@ -95,9 +97,9 @@ class Bench:
         receiver.ends()
         return sent, received
 
-    def round_trip(self, library, size, count):
+    def round_trip(self, library, size, count, how):
         server = self.side(library, "respond", "tcp://*:*", size, count + count // 10)
-        client = self.side(library, "ask", server.line(), size, count)
+        client = self.side(library, "ask", server.line(), size, count, how)
         seconds = float(client.line())
         server.process.kill()
         server.ends()
@@ -116,9 +118,11 @@ def measure(bench, size, rounds, told):
                 sent, received = bench.throughput(library, size, COUNTS[size], how)
                 values.setdefault((library, how), []).append(received / COUNTS[size])
                 values.setdefault((library, "send", how), []).append(sent / COUNTS[size])
-            values.setdefault((library, "call"), []).append(
-                bench.round_trip(library, size, ROUND_TRIPS[size])
-            )
+            took = bench.round_trip(library, size, ROUND_TRIPS[size], "turns")
+            values.setdefault((library, "turns"), []).append(took)
+            if library == "ours":
+                took = bench.round_trip(library, size, ROUND_TRIPS[size], "call")
+            values.setdefault((library, "call"), []).append(took)
         told(f"{size} B, round {number + 1} of {rounds}")
     for library in ("ours", "2.2.0", "by-hand"):
         values[(library, "send")] = values[(library, "send", "recv")]

@@ -365,7 +365,9 @@ class _Sending(_Receiving):
     def send(self, msg: Message, *, timeout: float | None = None) -> None:
         """Sends a message. Where a queue is full, and a request has nobody connected, it waits for `timeout` seconds,
         or as long as the options say."""
-        sock = self.sock_ or self.connection
+        sock = self.sock_
+        if sock is None:
+            sock = self.connection
         try:
             serialize, outlet = sock._outlets[type(msg)]
         except KeyError:
@@ -378,8 +380,12 @@ class _Sending(_Receiving):
             sock._answered()
 
     def recv(self, timeout: float | None = None) -> Any:
-        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it."""
-        sock = self.sock_ or self.connection
+        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it. A dealer gives a tuple
+        of the route and the message where that came through routers. To a response a request comes that is to be
+        answered next; one that is no message is answered with an error, and raised as DecodeError."""
+        sock = self.sock_
+        if sock is None:
+            sock = self.connection
         try:
             slot = _slots.typed_singles.pop()
         except IndexError:
@@ -435,7 +441,9 @@ class Request(_Sending):
         """Sends a message and waits for its reply for `timeout` seconds; where none comes, sends it again, to the
         next endpoint, up to `retries` times: so it may be served more than once. Where the other side answered with
         an error, that is raised."""
-        sock = self.sock_ or self.connection
+        sock: Any = self.sock_
+        if sock is None:
+            sock = self.connection
         try:
             serialize, outlet = sock._outlets[type(msg)]
         except KeyError:
@@ -477,11 +485,6 @@ class Response(_Sending):
             sock.send_error(str(error), error.status)
             raise
 
-    def recv(self, timeout: float | None = None) -> Any:
-        """Waits for the next request and returns it. One that is no message is answered with an error, and raised
-        as DecodeError."""
-        return super().recv(timeout)
-
     def recv_many(self, most: int = 1, timeout: float | None = None) -> list[Any]:
         """One request: the next one is received once it is answered."""
         return [self.recv(timeout)]
@@ -499,10 +502,6 @@ class Dealer(_Sending):
     def __init__(self, endPoint: str | list[str], *, options: Options | None = None) -> None:
         super().__init__(endPoint)
         self.sock_: connection.Dealer = connection.Dealer(endPoint, options=options)
-
-    def recv(self, timeout: float | None = None) -> Any:
-        """The next message, or, where it came through routers, a tuple of the route and the message."""
-        return super().recv(timeout)
 
     def _decoded(self, sock: Any, slot: _slots.Slot) -> Any:
         if not slot.fields[2]:
