@@ -139,7 +139,7 @@ impl Slot {
         if self.answered.swap(true, Ordering::AcqRel) {
             return Err(Error::new(Status::State, "the request was answered already"));
         }
-        let sent = self.send(payload, room, limit);
+        let sent = self.socket.send_behind(&self.route, payload, room, limit);
         match &sent {
             Err(e) if e.status() == Status::Unreachable => {
                 self.socket.counters.dropped_unrouted();
@@ -163,21 +163,6 @@ impl Slot {
         if let Some(done) = done {
             done();
         }
-    }
-
-    fn send(&self, payload: &mut Frame, room: Room, limit: Deadline) -> Result<()> {
-        let mut frames = Vec::with_capacity(self.route.len() + 1);
-        for frame in &self.route {
-            frames.push(Frame::from_bytes(frame.bytes())?);
-        }
-        frames.push(std::mem::take(payload));
-        let sent = self.socket.send_frames(&mut frames, room, limit);
-        if sent.is_err() {
-            if let Some(unsent) = frames.pop() {
-                *payload = unsent;
-            }
-        }
-        sent
     }
 }
 

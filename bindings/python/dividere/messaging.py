@@ -380,9 +380,9 @@ class _Sending(_Receiving):
             sock._answered()
 
     def recv(self, timeout: float | None = None) -> Any:
-        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it. A dealer gives a tuple
-        of the route and the message where that came through routers. To a response a request comes that is to be
-        answered next; one that is no message is answered with an error, and raised as DecodeError."""
+        """Waits for the next message, for `timeout` seconds at most (`TimedOut`), and returns it. A dealer gives a
+        tuple of the route and the message where that came through routers. A response has to answer what it received
+        before the next one; what is no message it answers with an error, and raises DecodeError."""
         sock = self.sock_
         if sock is None:
             sock = self.connection

@@ -80,6 +80,24 @@ impl Socket {
         Ok(())
     }
 
+    /// As `send_frames`, one frame behind copies of those of a route. It is empty afterwards on success.
+    pub(crate) fn send_behind(&self, route: &[Frame], last: &mut Frame, room: Room, limit: Deadline) -> Result<()> {
+        route.iter().try_for_each(|frame| self.check_size(frame.len()))?;
+        self.check_size(last.len())?;
+        let sent = self.enter()?.try_send_behind(route, last);
+        match sent {
+            Err(error) if error.status() == Status::WouldBlock => {
+                self.send_to_full(room, limit, &mut |entered: &mut Entered<'_>| {
+                    entered.try_send_behind(route, last)
+                })?;
+                *last = Frame::new();
+            }
+            other => other?,
+        }
+        self.after_send();
+        Ok(())
+    }
+
     /// Sends without waiting, whatever the policy; for the one reader that reserved the socket: it comes back until it
     /// meets WOULD_BLOCK, so that nobody has to be rung for what this call saw.
     pub(crate) fn send_reserved(&self, frames: &mut [Frame]) -> Result<()> {
@@ -181,18 +199,37 @@ impl Entered<'_> {
         }
     }
 
-    /// All frames or none: a peer that dies in between swallows those sent so far, so of all but the last one shares are
-    /// sent, and the originals kept until the last one went.
+    /// All frames or none. They are empty afterwards on success.
     pub fn try_send(&mut self, frames: &mut [Frame]) -> Result<()> {
-        if let [single] = frames {
-            let size = single.len();
-            return self.try_send_single(single, size);
-        }
-        const ATTEMPTS: usize = 3;
         let size = frames.iter().map(Frame::len).sum();
+        let Some((last, others)) = frames.split_last_mut() else {
+            return Ok(());
+        };
+        self.try_send_whole(others.len(), |at| others[at].share(), last, size)?;
+        others.iter_mut().for_each(|frame| *frame = Frame::new());
+        Ok(())
+    }
+
+    /// One frame behind copies of those of a route, or nothing.
+    pub fn try_send_behind(&mut self, route: &[Frame], last: &mut Frame) -> Result<()> {
+        let size = route.iter().map(Frame::len).sum::<usize>() + last.len();
+        self.try_send_whole(route.len(), |at| Frame::from_bytes(route[at].bytes()), last, size)
+    }
+
+    /// So many frames as `front` makes them, and the last one; `size` bytes together. A peer that dies in between swallows
+    /// those sent so far: so they are made anew for each attempt, and the last one is there until it went.
+    #[inline]
+    fn try_send_whole(
+        &mut self,
+        count: usize,
+        mut front: impl FnMut(usize) -> Result<Frame>,
+        last: &mut Frame,
+        size: usize,
+    ) -> Result<()> {
+        const ATTEMPTS: usize = 3;
         let mut attempt = 0;
         loop {
-            match self.try_send_shares(frames) {
+            match self.try_send_once(count, &mut front, last) {
                 Ok(()) => break,
                 // Not at the first frame: the peer died in the middle. The whole message goes to another.
                 Err((sent, error)) if sent > 0 && error.status() == Status::WouldBlock && attempt < ATTEMPTS => {
@@ -201,21 +238,22 @@ impl Entered<'_> {
                 Err((_, error)) => return Err(error),
             }
         }
-        frames.iter_mut().for_each(|frame| *frame = Frame::new());
         self.socket.counters.sent(size);
         Ok(())
     }
 
-    fn try_send_shares(&mut self, frames: &mut [Frame]) -> std::result::Result<(), (usize, Error)> {
-        let Some((last, others)) = frames.split_last_mut() else {
-            return Ok(());
-        };
-        for (i, frame) in others.iter_mut().enumerate() {
-            let mut share = frame.share().map_err(|e| (i, e))?;
-            self.send_frame(&mut share, zmq_sys::ZMQ_SNDMORE as i32)
-                .map_err(|e| (i, e))?;
+    fn try_send_once(
+        &mut self,
+        count: usize,
+        front: &mut impl FnMut(usize) -> Result<Frame>,
+        last: &mut Frame,
+    ) -> std::result::Result<(), (usize, Error)> {
+        for at in 0..count {
+            let mut frame = front(at).map_err(|e| (at, e))?;
+            self.send_frame(&mut frame, zmq_sys::ZMQ_SNDMORE as i32)
+                .map_err(|e| (at, e))?;
         }
-        self.send_frame(last, 0).map_err(|e| (others.len(), e))
+        self.send_frame(last, 0).map_err(|e| (count, e))
     }
 
     /// What it takes to wake blocked publishers once their subscribers were heard.
