@@ -4,6 +4,8 @@ export GOTOOLCHAIN=local
 # go gives the linker what it has to know of a position-independent gcc only where CC is one word.
 case ${CC:-} in *\ *) export CC=gcc ;; esac
 case ${CXX:-} in *\ *) export CXX=g++ ;; esac
-# Go's build cache knows flags, and not that a header outside the module has changed.
-CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_HEADER_SUM=$(cksum <include/dividere.h | cut -d' ' -f1)"
+# Go's build cache knows flags, and not that a header or a static library outside the module has changed. PKG_CONFIG_PATH
+# is set before.
+library=$(pkg-config --variable=libdir dividere)/libdividere.a
+CGO_CFLAGS="${CGO_CFLAGS:--g -O2} -DDIVIDERE_SUMS=$(cat include/dividere.h "$library" | cksum | cut -d' ' -f1)"
 export CGO_CFLAGS

@@ -70,7 +70,7 @@ func SendMany[T proto.Message](ctx context.Context, to Sender, messages []T) (in
 		}
 		filled, wrong := fill(b, messages[sent:])
 		if filled == 0 && wrong == nil {
-			// Too large for a batch.
+			// None for a batch.
 			if err := h.send(ctx, messages[sent]); err != nil {
 				return sent, err
 			}
@@ -90,7 +90,7 @@ func SendMany[T proto.Message](ctx context.Context, to Sender, messages []T) (in
 }
 
 // fill serialises as many of the messages into a batch as find room, and tells what is wrong with the next one. 0 and nil
-// where the first one has to be sent by itself.
+// where the first one has to be sent by itself: a large one, which is serialised straight into its frame.
 func fill[T proto.Message](b *batch, messages []T) (int, error) {
 	buffer := unsafe.Slice((*byte)(unsafe.Pointer(b.c.buffer)), batchBytes)
 	lengths := unsafe.Slice(b.c.lengths, batchMessages)
@@ -98,7 +98,7 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 	var of protoreflect.FullName
 	var name *C.char
 	filled, used := 0, 0
-	for filled < batchMessages && filled < len(messages) && used < batchBytes {
+	for filled < batchMessages && filled < len(messages) {
 		m := proto.Message(messages[filled])
 		if m == nil {
 			return filled, errNil
@@ -106,6 +106,10 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 		reflected := m.ProtoReflect()
 		if !reflected.IsValid() {
 			return filled, errNil
+		}
+		size := proto.Size(m)
+		if size > mostCopied || size > batchBytes-used {
+			break
 		}
 		if full := reflected.Descriptor().FullName(); name == nil || full != of {
 			known, owned := nameOf(full)
@@ -116,18 +120,12 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 			}
 			of, name = full, known
 		}
-		place := buffer[used:used:batchBytes]
-		wrote, err := proto.MarshalOptions{}.MarshalAppend(place, m)
-		if err != nil {
-			return filled, errorf(StatusInvalidArgument, "the message cannot be serialised: "+err.Error())
+		if err := serialise(m, buffer[used:used+size]); err != nil {
+			return filled, err
 		}
-		if unsafe.SliceData(wrote) != unsafe.SliceData(place) {
-			// It did not fit, and went elsewhere.
-			break
-		}
-		names[filled], lengths[filled] = name, C.size_t(len(wrote))
+		names[filled], lengths[filled] = name, C.size_t(size)
 		filled++
-		used += len(wrote)
+		used += size
 	}
 	return filled, nil
 }
@@ -210,11 +208,12 @@ type making[T proto.Message] struct {
 	// How many may still be made.
 	wanted int
 	name   protoreflect.FullName
-	// nil where T is no generated type.
+	// nil where T is no pointer to a generated type.
 	element reflect.Type
-	made    reflect.Value
-	next    int
-	known   bool
+	// Those that were made and not given out yet: the next one, and how many.
+	next  unsafe.Pointer
+	left  int
+	known bool
 }
 
 // parse is parseAs, for many.
@@ -223,8 +222,9 @@ func (k *making[T]) parse(v *view) (T, error) {
 	if !k.known {
 		k.known = true
 		if any(none) != nil {
-			if kind, generated := none.ProtoReflect().Type().(*protoimpl.MessageInfo); generated {
-				k.name, k.element = kind.Descriptor().FullName(), reflect.TypeOf(none).Elem()
+			kind, generated := none.ProtoReflect().Type().(*protoimpl.MessageInfo)
+			if is := reflect.TypeOf(none); generated && is.Kind() == reflect.Pointer {
+				k.name, k.element = kind.Descriptor().FullName(), is.Elem()
 			}
 		}
 	}
@@ -232,12 +232,15 @@ func (k *making[T]) parse(v *view) (T, error) {
 	if k.element == nil || v.kind != C.DIVIDERE_MESSAGE_TYPED || v.typeName() != string(k.name) {
 		return parseAs[T](v)
 	}
-	if !k.made.IsValid() || k.next == k.made.Len() {
-		some := min(madeAtOnce, k.wanted+1)
-		k.made, k.next = reflect.MakeSlice(reflect.SliceOf(k.element), some, some), 0
+	if k.left == 0 {
+		k.left = min(madeAtOnce, k.wanted+1)
+		k.next = reflect.MakeSlice(reflect.SliceOf(k.element), k.left, k.left).UnsafePointer()
 	}
-	m := k.made.Index(k.next).Addr().Interface().(T)
-	k.next++
+	// T is a pointer to such an element.
+	m := *(*T)(unsafe.Pointer(&k.next))
+	if k.left--; k.left > 0 {
+		k.next = unsafe.Add(k.next, k.element.Size())
+	}
 	// Merged: it is empty.
 	if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(v.content(), m); err != nil {
 		return none, v.unparsable(err)

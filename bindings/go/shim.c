@@ -11,6 +11,7 @@ go_batch *dividere_go_batch_new(size_t count, size_t bytes) {
     batch->names = calloc(count, sizeof *batch->names);
     batch->lengths = calloc(count, sizeof *batch->lengths);
     batch->buffer = malloc(bytes);
+    batch->bytes = bytes;
     if (batch->messages == NULL || batch->views == NULL || batch->names == NULL || batch->lengths == NULL ||
         batch->buffer == NULL) {
         dividere_go_batch_free(batch);
@@ -81,13 +82,22 @@ go_result dividere_go_batch_send(dividere_socket_t socket, go_batch *batch, size
 go_result dividere_go_batch_recv(dividere_socket_t socket, go_batch *batch, size_t most, int64_t ms) {
     batch->received = 0;
     size_t received = 0;
-    dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, most, 1, ms, &received);
+    dividere_status_t status = dividere_socket_recv_many(socket, batch->messages, 1, 1, ms, &received);
     status = go_in_a_moment(status);
-    if (status == DIVIDERE_OK) {
-        for (size_t i = 0; i < received; i++) {
+    if (status != DIVIDERE_OK) {
+        return go_done(status);
+    }
+    dividere_message_view(batch->messages[0], &batch->views[0]);
+    batch->received = 1;
+    /* Of large ones no more than stay in the processor's cache until they are parsed. */
+    const size_t room = batch->bytes / (batch->views[0].bytes_len + 1);
+    most = most - 1 < room ? most - 1 : room;
+    if (most > 0 &&
+        dividere_socket_recv_many(socket, batch->messages + 1, most, 1, 0, &received) == DIVIDERE_OK) {
+        for (size_t i = 1; i <= received; i++) {
             dividere_message_view(batch->messages[i], &batch->views[i]);
         }
-        batch->received = received;
+        batch->received += received;
     }
-    return go_done(status);
+    return go_done(DIVIDERE_OK);
 }

@@ -135,6 +135,7 @@ typedef struct {
     const char **names;
     size_t *lengths;
     char *buffer;
+    size_t bytes;
     /* Of the last receive. */
     size_t received;
 } go_batch;

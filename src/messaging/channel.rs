@@ -40,6 +40,19 @@ pub trait Channel: Send + Sync {
         self.send_within(message, Room::AsConfigured)
     }
 
+    /// Sends in order until one fails. Returns how many were sent; an error only where that is none.
+    fn send_many(&self, messages: &mut [&mut Message]) -> Result<usize> {
+        let mut sent = 0;
+        for message in messages.iter_mut() {
+            match self.send(message) {
+                Ok(()) => sent += 1,
+                Err(_) if sent > 0 => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sent)
+    }
+
     /// Which side an endpoint without a prefix is for.
     fn default_side(&self) -> DefaultSide;
 
@@ -51,6 +64,18 @@ pub trait Channel: Send + Sync {
             self.count_decode_error();
         }
         decoded
+    }
+
+    /// What is there already, for `recv_many`: how many messages were filled, from the first on.
+    fn recv_more(&self, messages: &mut [&mut Message], typed: bool) -> usize {
+        let mut received = 0;
+        for message in messages.iter_mut() {
+            if recv_any(self, message, typed, Deadline::Now).is_err() {
+                break;
+            }
+            received += 1;
+        }
+        received
     }
 
     fn count_decode_error(&self) {
@@ -170,36 +195,93 @@ pub fn recv_many(
     typed: bool,
     deadline: Deadline,
 ) -> Result<usize> {
+    let Some((first, others)) = messages.split_first_mut() else {
+        return Ok(0);
+    };
+    recv_any(channel, first, typed, deadline)?;
     let mut received = 0;
-    for message in messages.iter_mut() {
-        let deadline = if received == 0 { deadline } else { Deadline::Now };
-        let outcome = if typed {
-            channel.recv(message, deadline)
-        } else {
-            channel.recv_bytes(message, deadline)
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(error) if error.status() == Status::Decode && message.kind() == MessageKind::Undecodable => {}
-            Err(_) if received > 0 => break,
-            Err(error) => return Err(error),
+    while received < others.len() {
+        match channel.recv_more(&mut others[received..], typed) {
+            0 => break,
+            more => received += more,
         }
-        received += 1;
     }
-    Ok(received)
+    Ok(1 + received)
 }
 
-/// Sends in order until one fails. Returns how many were sent; an error only where that is none.
+/// As `recv`, or `recv_bytes`; one that does not decode is UNDECODABLE, and no error.
+fn recv_any(channel: &(impl Channel + ?Sized), message: &mut Message, typed: bool, deadline: Deadline) -> Result<()> {
+    if !typed {
+        return channel.recv_bytes(message, deadline);
+    }
+    match channel.recv(message, deadline) {
+        Err(error) if error.status() == Status::Decode && message.kind() == MessageKind::Undecodable => Ok(()),
+        other => other,
+    }
+}
+
+/// Sends in order until one fails; see `Channel::send_many`.
 pub fn send_many(channel: &dyn Channel, messages: &mut [&mut Message]) -> Result<usize> {
+    channel.send_many(messages)
+}
+
+/// How many messages of a batch go through one lock of the socket.
+const AT_ONCE: usize = 128;
+
+/// `Channel::send_many` of a role that sends each message as one frame.
+pub(crate) fn send_many_single(socket: &Socket, messages: &mut [&mut Message]) -> Result<usize> {
     let mut sent = 0;
-    for message in messages.iter_mut() {
-        match channel.send(message) {
-            Ok(()) => sent += 1,
+    while sent < messages.len() {
+        let ready = messages[sent..].iter_mut().take(AT_ONCE);
+        let ready = ready.take_while(|message| message.require_content().is_ok());
+        let outcome = match socket.send_singles(ready.map(|message| message.frame_mut())) {
+            // The next one alone: that waits for room, or tells what is wrong with it.
+            Ok(0) => send_single(socket, messages[sent], Room::AsConfigured).map(|()| 1),
+            Ok(some) => {
+                messages[sent..sent + some]
+                    .iter_mut()
+                    .for_each(|message| message.sent());
+                Ok(some)
+            }
+            Err(error) => Err(error),
+        };
+        match outcome {
+            Ok(some) => sent += some,
             Err(_) if sent > 0 => break,
             Err(error) => return Err(error),
         }
     }
     Ok(sent)
+}
+
+/// `Channel::recv_more` of a role whose messages have one frame. `wanted` says whether a typed one is given out.
+pub(crate) fn recv_more_single(
+    socket: &Socket,
+    messages: &mut [&mut Message],
+    typed: bool,
+    wanted: impl Fn(&Message) -> bool,
+) -> usize {
+    let Ok(mut entered) = socket.enter_to_receive() else {
+        return 0;
+    };
+    let mut received = 0;
+    for _attempt in 0..AT_ONCE {
+        let Some(message) = messages.get_mut(received) else {
+            break;
+        };
+        match entered.try_recv_single(message.receive_buffer()) {
+            Ok(true) => message.received_in_place(),
+            Ok(false) => continue,
+            Err(_nothing_more) => break,
+        }
+        if typed && message.decode().is_err() {
+            socket.counters.decode_error();
+        } else if typed && !wanted(message) {
+            continue;
+        }
+        received += 1;
+    }
+    received
 }
 
 /// Receives into `message` a message of one frame.

@@ -8,7 +8,7 @@ use crate::connection::endpoint::{DefaultSide, Endpoint};
 use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{of_its_socket, send_single, Channel};
+use crate::messaging::channel::{of_its_socket, send_many_single, send_single, Channel};
 use crate::messaging::envelope::TypeName;
 use crate::messaging::message::Message;
 
@@ -92,6 +92,10 @@ impl Channel for Publisher {
 
     fn send_within(&self, message: &mut Message, room: Room) -> Result<()> {
         send_single(&self.socket, message, room)
+    }
+
+    fn send_many(&self, messages: &mut [&mut Message]) -> Result<usize> {
+        send_many_single(&self.socket, messages)
     }
 
     fn default_side(&self) -> DefaultSide {

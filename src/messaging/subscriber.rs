@@ -12,7 +12,7 @@ use crate::connection::options::{FullQueue, Options, Role};
 use crate::connection::process::lock;
 use crate::connection::socket::{Kind, Room, Socket};
 use crate::error::{Error, Result, Status};
-use crate::messaging::channel::{of_its_socket, recv_single, recv_single_reserved, Channel};
+use crate::messaging::channel::{of_its_socket, recv_more_single, recv_single, recv_single_reserved, Channel};
 use crate::messaging::envelope::TypeName;
 use crate::messaging::message::Message;
 use crate::messaging::publisher::topic;
@@ -195,6 +195,10 @@ impl Channel for Subscriber {
             }
             patience.goes_on()?;
         }
+    }
+
+    fn recv_more(&self, messages: &mut [&mut Message], typed: bool) -> usize {
+        recv_more_single(&self.socket, messages, typed, |message| self.wants(message))
     }
 
     fn suits_a_reactor(&self) -> bool {

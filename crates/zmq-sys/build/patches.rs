@@ -8,6 +8,7 @@ mod batches;
 mod context;
 mod curve;
 mod engine;
+mod gathering;
 mod heartbeat;
 mod listener;
 mod messages;
@@ -40,6 +41,7 @@ pub fn apply(source: &Path) {
         .chain(signals::PATCHES)
         .chain(batches::PATCHES)
         .chain(messages::PATCHES)
+        .chain(gathering::PATCHES)
     {
         let path = source.join(patch.file);
         let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -104,6 +104,10 @@ extern "C" {
     pub fn zmq_sys_msg_renew(msg: *mut zmq_msg_t, size: usize) -> *mut c_void;
     /// Where a message's content lies, how long it is, and whether (not 0) another frame follows; all in one call.
     pub fn zmq_sys_msg_look(msg: *const zmq_msg_t, size: *mut usize, more: *mut c_int) -> *const c_void;
+    /// With `gathers` 1, what a publisher or a dealer sends from here on is told to the other ends of its connections when
+    /// this is called again, with 0, once for each: a batch wakes an I/O thread once. Nobody may wait in between. Other
+    /// types of sockets tell of each message as ever.
+    pub fn zmq_sys_gather(socket: *mut c_void, gathers: c_int);
     /// Has `parting` called, on an I/O thread, with each connection that ends on this side, for the whole process: its
     /// descriptor, the bytes that libzmq has not written to it (for the call), and the linger time in milliseconds (-1 for
     /// ever). Where it returns 1, the descriptor is its own from there on, else libzmq closes it. None: libzmq does.
@@ -169,6 +173,8 @@ mod missing {
         *more = zmq_msg_more(msg.cast_mut());
         zmq_msg_data(msg.cast_mut())
     }
+
+    pub unsafe fn zmq_sys_gather(_: *mut c_void, _: c_int) {}
 
     pub unsafe fn zmq_sys_set_parting(_: Option<Parting>) {}
 

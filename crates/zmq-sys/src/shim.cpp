@@ -11,6 +11,7 @@
 
 #include "precompiled.hpp"
 #include "msg.hpp"
+#include "socket_base.hpp"
 #include "zmq_draft.h"
 
 /*  Small messages share slabs of memory. A thread takes them from its slab one
@@ -149,6 +150,8 @@ int zmq_sys_ctx_get_ext(void *context_, int option_, void *optval_, size_t *optv
 int zmq_sys_socket_get_peer_state(void *socket_, const void *routing_id_, size_t routing_id_size_) {
     return zmq_socket_get_peer_state(socket_, routing_id_, routing_id_size_);
 }
+
+void zmq_sys_gather(void *socket_, int gathers_) { static_cast<zmq::socket_base_t *>(socket_)->gather(gathers_ != 0); }
 
 int zmq_sys_msg_init_buffer(zmq_msg_t *msg_, const void *buf_, size_t size_) {
     return zmq_msg_init_buffer(msg_, buf_, size_);

@@ -48,8 +48,17 @@ impl Socket {
             }
             other => other?,
         }
-        self.after_send();
+        self.after_sending(1);
         Ok(())
+    }
+
+    /// Sends messages of one frame each, without waiting, until one cannot be sent: how many were. Those are empty
+    /// afterwards, the others unchanged; what was wrong with the next one is met by sending it alone. The connections hear
+    /// of all of them at once, so that a sleeping one is woken once.
+    pub(crate) fn send_singles<'a>(&self, frames: impl Iterator<Item = &'a mut Frame>) -> Result<usize> {
+        let sent = self.enter()?.try_send_singles(frames);
+        self.after_sending(sent as u64);
+        Ok(sent)
     }
 
     /// Sends all frames as one message, or none of it. They are empty afterwards on success.
@@ -76,7 +85,7 @@ impl Socket {
             }
             other => other?,
         }
-        self.after_send();
+        self.after_sending(1);
         Ok(())
     }
 
@@ -109,10 +118,11 @@ impl Socket {
 
     /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
     /// service thread looks.
-    fn after_send(&self) {
+    fn after_sending(&self, messages: u64) {
         let Some(subscribers) = &self.subscribers else { return };
         const LOOK_EVERY: u64 = 32_768;
-        if subscribers.waited_for.load(Ordering::Acquire) || self.counters.messages_out() % LOOK_EVERY == 0 {
+        let due = self.counters.messages_out() % LOOK_EVERY < messages;
+        if subscribers.waited_for.load(Ordering::Acquire) || due {
             self.process.service.poke(self.id);
         }
     }
@@ -177,6 +187,21 @@ impl Entered<'_> {
         self.send_frame(frame, 0)?;
         self.socket.counters.sent(size);
         Ok(())
+    }
+
+    /// Messages of one frame each, until one cannot be sent: how many were.
+    fn try_send_singles<'a>(&mut self, frames: impl Iterator<Item = &'a mut Frame>) -> usize {
+        let gathering = Gathering::begin(self);
+        let mut sent = 0;
+        for frame in frames {
+            let size = frame.len();
+            let fits = size <= gathering.entered.socket.max_message_size;
+            if !fits || gathering.entered.try_send_single(frame, size).is_err() {
+                break;
+            }
+            sent += 1;
+        }
+        sent
     }
 
     fn send_frame(&mut self, frame: &mut Frame, flags: i32) -> Result<()> {
@@ -271,5 +296,25 @@ impl Entered<'_> {
         let sent = attempt(self);
         crate::connection::apply::set_int(self.raw(), XPUB_NODROP, 1, "notice full subscribers")?;
         sent
+    }
+}
+
+/// What is sent meanwhile is told to the connections at its end.
+struct Gathering<'a, 'b> {
+    entered: &'a mut Entered<'b>,
+}
+
+impl<'a, 'b> Gathering<'a, 'b> {
+    fn begin(entered: &'a mut Entered<'b>) -> Self {
+        // SAFETY: the socket is open and locked.
+        unsafe { zmq_sys::zmq_sys_gather(entered.socket.raw, 1) };
+        Gathering { entered }
+    }
+}
+
+impl Drop for Gathering<'_, '_> {
+    fn drop(&mut self) {
+        // SAFETY: the socket is open, and still locked.
+        unsafe { zmq_sys::zmq_sys_gather(self.entered.socket.raw, 0) };
     }
 }

@@ -74,6 +74,13 @@ impl Socket {
         }
     }
 
+    /// Locks the socket for receiving what is there, as the first attempt of a receive does.
+    pub(crate) fn enter_to_receive(&self) -> Result<Entered<'_>> {
+        let mut entered = self.enter()?;
+        entered.prepared(For::Reading)?;
+        Ok(entered)
+    }
+
     /// What follows a first attempt that gave nothing, or failed.
     #[cold]
     #[inline(never)]
