@@ -92,8 +92,7 @@ go_result dividere_go_batch_recv(dividere_socket_t socket, go_batch *batch, size
     /* Of large ones no more than stay in the processor's cache until they are parsed. */
     const size_t room = batch->bytes / (batch->views[0].bytes_len + 1);
     most = most - 1 < room ? most - 1 : room;
-    if (most > 0 &&
-        dividere_socket_recv_many(socket, batch->messages + 1, most, 1, 0, &received) == DIVIDERE_OK) {
+    if (most > 0 && dividere_socket_recv_many(socket, batch->messages + 1, most, 1, 0, &received) == DIVIDERE_OK) {
         for (size_t i = 1; i <= received; i++) {
             dividere_message_view(batch->messages[i], &batch->views[i]);
         }
