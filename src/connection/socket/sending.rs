@@ -103,7 +103,7 @@ impl Socket {
             }
             other => other?,
         }
-        self.after_send();
+        self.after_sending(1);
         Ok(())
     }
 
