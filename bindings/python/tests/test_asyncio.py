@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import sys
 import threading
 import time
@@ -116,6 +117,34 @@ def test_waits_end_in_time_and_when_it_is_closed():
         publisher, other = await pair()
         publisher.send(Reading(sensor="x"))
         assert (await other.recv(timeout=LIMIT)).sensor == "x"
+
+    run(main)
+
+
+@pytest.mark.parametrize("send", ["send", "call"])
+def test_who_waits_for_a_connection_hears_of_the_end(send):
+    async def main():
+        # Nobody can be there: bound, and listening to nothing.
+        with socket.socket() as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            endpoint = f"tcp://127.0.0.1:{nobody.getsockname()[1]}"
+            if send == "call":
+                role = aio.Request(endpoint)
+                waiting = asyncio.ensure_future(role.call(Msg01(field1="x")))
+            else:
+                options = dividere.Options(send_timeout_ms=-1, send_high_water_mark=1)
+                role = aio.Dealer(endpoint, options=options)
+                waiting = asyncio.ensure_future(fill(role))
+            # It is there only once it sleeps.
+            while not role._room._waiters:
+                await asyncio.sleep(0)
+            role.close()
+            with pytest.raises(dividere.Closed):
+                await asyncio.wait_for(waiting, LIMIT)
+
+    async def fill(role):
+        while True:
+            await role.send(Msg01(field1="x"))
 
     run(main)
 
@@ -320,6 +349,14 @@ def test_what_one_task_reads_ahead_does_not_keep_another_waiting():
         for i in range(4):
             assert subscriber.blocking.recv(timeout=LIMIT).sensor == str(i)
         assert (await first).sensor == "4"
+        # And once nobody sleeps, it is read ahead again.
+        for i in range(count):
+            publisher.send(Reading(sensor=str(i)))
+        publisher.blocking.flush(timeout=LIMIT)
+        rest = ["5", "6", *map(str, range(count))]
+        while not subscriber.blocking.connection._ahead.queue:
+            assert (await subscriber.recv(timeout=LIMIT)).sensor == rest.pop(0)
+        assert [(await subscriber.recv(timeout=LIMIT)).sensor for _ in rest] == rest
 
     run(main)
 
