@@ -7,7 +7,8 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 from dividere import _logging
-from dividere.errors import Closed, DecodeError, Error, NotFound
+from dividere._reactor import handler_for, refuse
+from dividere.errors import Closed, DecodeError
 
 if TYPE_CHECKING:
     from dividere.aio import _Receiving
@@ -118,11 +119,9 @@ class MsgReactor:
 
     async def _dispatch(self, one: _Receiving, received: Any) -> None:
         arguments = (one, *received) if isinstance(received, tuple) else (one, received)
-        name = f"handle{type(arguments[-1]).__name__}"
-        handler = getattr(self, name, None)
+        name, handler = handler_for(self, one, arguments[-1])
         if handler is None:
-            logger.error("%s has no %s for a message that came to %r", type(self).__name__, name, one)
-            self._refuse(one, f"there is no handler for {name[len('handle') :]}", NotFound.status)
+            refuse(one._inner, name, None)
             return
         try:
             outcome = handler(*arguments)
@@ -132,16 +131,7 @@ class MsgReactor:
             if isinstance(error, asyncio.CancelledError) and _is_cancelled():
                 raise
             logger.exception("%s.%s failed", type(self).__name__, name)
-            self._refuse(one, f"{type(error).__name__}: {error}")
-
-    @staticmethod
-    def _refuse(one: _Receiving, text: str, status: int = 502) -> None:
-        """Tells who asked that there will be no answer."""
-        if getattr(one._inner, "_owing", False):
-            try:
-                one._inner.send_error(text, status)
-            except Error as error:
-                logger.debug("cannot tell a requester of an error: %s", error)
+            refuse(one._inner, name, error)
 
 
 def _is_cancelled() -> bool:

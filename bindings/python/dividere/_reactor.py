@@ -126,6 +126,29 @@ def _is_ours(one: Any) -> bool:
     )
 
 
+def handler_for(reactor: Any, one: Any, message: Any) -> tuple[str, Any]:
+    """The name of the handler for what came to an object, and the handler: None, which is logged, without one."""
+    name = f"handle{type(message).__name__}"
+    handler = getattr(reactor, name, None)
+    if handler is None:
+        logger.error("%s has no %s for a message that came to %r", type(reactor).__name__, name, one)
+    return name, handler
+
+
+def refuse(inner: Any, name: str, error: BaseException | None) -> None:
+    """Tells who asked that there will be no answer: the handler of this name failed, or, without an error, there is
+    none."""
+    if not getattr(inner, "_owing", False):
+        return
+    try:
+        if error is None:
+            inner.send_error(f"there is no handler for {name[len('handle') :]}", NotFound.status)
+        else:
+            inner.send_error(f"{type(error).__name__}: {error}")
+    except Error as untold:
+        logger.debug("cannot tell a requester of an error: %s", untold)
+
+
 class _Dispatching:
     """Calls the handlers."""
 
@@ -194,36 +217,22 @@ class _Dispatching:
         return True
 
     def _dispatch(self, one: Any, received: Any) -> None:
-        message = received[1] if isinstance(received, tuple) else received
-        name = f"handle{type(message).__name__}"
-        handler = getattr(self, name, None)
+        name, handler = handler_for(self, one, received[1] if isinstance(received, tuple) else received)
         if handler is None:
-            logger.error("%s has no %s for a message that came to %r", type(self).__name__, name, one)
-            self._refuse(one, f"there is no handler for {type(message).__name__}", NotFound.status)
+            refuse(_inner(one), name, None)
             return
         logger.debug("calling %s", name)
         try:
             self._call(handler, one, received)
         except Exception as error:
             logger.exception("%s.%s failed", type(self).__name__, name)
-            self._refuse(one, f"{type(error).__name__}: {error}")
+            refuse(_inner(one), name, error)
 
     def _call(self, handler: Any, one: Any, received: Any) -> None:
         if isinstance(received, tuple):
             handler(one, received[0], received[1])
         else:
             handler(one, received)
-
-    @staticmethod
-    def _refuse(one: Any, text: str, status: int = 502) -> None:
-        """Tells who asked that there will be no answer."""
-        inner = _inner(one)
-        if not getattr(inner, "_owing", False):
-            return
-        try:
-            inner.send_error(text, status)
-        except Error as error:
-            logger.debug("cannot tell a requester of an error: %s", error)
 
 
 class _OnThread(_Dispatching):

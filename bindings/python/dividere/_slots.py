@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from ctypes import byref, c_uint64, c_void_p, string_at
 from typing import Any
 
@@ -141,6 +141,18 @@ def single() -> Slot:
         return singles.pop()
     except IndexError:
         return Slot(1, SINGLE_BYTES, 0)
+
+
+def started(start: Callable[[Any, Any], int], name: bytes, payload: bytes) -> int:
+    """The number of a call that `start(message, number)` begins with a message of this type, copied."""
+    slot, call = single(), c_uint64()
+    try:
+        message = slot.messages[0]
+        check(quick.message_set(message, name, payload, len(payload)))
+        check(start(message, byref(call)))
+        return call.value
+    finally:
+        singles.append(slot)
 
 
 def finished(finish: Any, handle: int, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:

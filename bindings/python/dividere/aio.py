@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from ctypes import byref, c_uint64
 from functools import partial
 from types import TracebackType
 from typing import Any, TypeVar
@@ -34,7 +33,6 @@ from dividere.errors import (
     TimedOut,
     Unreachable,
     WouldBlock,
-    check,
     error_of,
 )
 from dividere.options import Options
@@ -370,14 +368,8 @@ class Request(_Role):
                 quick.request_abandon_call(inner._id, call)
 
     def _start(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> int:
-        slot = _slots.single()
-        try:
-            call = c_uint64()
-            check(quick.message_set(slot.messages[0], name, payload, len(payload)))
-            check(quick.request_start_call(self._inner._id, slot.messages[0], may_repeat, ms, 0, byref(call)))
-            return call.value
-        finally:
-            _slots.singles.append(slot)
+        start, handle = quick.request_start_call, self._inner._id
+        return _slots.started(lambda to, call: start(handle, to, may_repeat, ms, 0, call), name, payload)
 
     def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
         return _slots.finished(quick.request_finish_call, self._inner._id, call)

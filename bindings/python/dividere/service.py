@@ -150,15 +150,8 @@ class ServiceClient:
     def _start(self, msg: Message, timeout: float | None, repeat: bool) -> int:
         """Begins a call, without waiting; its number."""
         name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
-        slot, call = _slots.single(), c_uint64()
-        try:
-            message = slot.messages[0]
-            check(quick.message_set(message, name, payload, len(payload)))
-            ms = milliseconds(timeout)
-            check(lib.service_client_start_call(self._id, message, ms, int(repeat), byref(call)))
-            return call.value
-        finally:
-            _slots.singles.append(slot)
+        ms, start = milliseconds(timeout), lib.service_client_start_call
+        return _slots.started(lambda to, call: start(self._id, to, ms, int(repeat), call), name, payload)
 
     def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
         """What came of it so far: a status, and the reply."""
