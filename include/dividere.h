@@ -2248,6 +2248,14 @@ dividere_status_t dividere_proxy_event_recv(struct dividere_proxy_t proxy,
                                             int64_t timeout_ms);
 
 /**
+ * Waits until the proxy has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+ * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+ * WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+ */
+dividere_status_t dividere_proxy_wait_ended(struct dividere_proxy_t proxy,
+                                            int64_t timeout_ms);
+
+/**
  * Makes a broker that binds to the endpoints of its front end, for clients, and of its back end, for workers, each a
  * comma-separated list (">" in front connects). NULL options are the defaults; they are for both its sockets. Fails
  * as dividere_publisher_new.
@@ -2279,6 +2287,14 @@ dividere_status_t dividere_broker_statistics(struct dividere_broker_t broker,
 dividere_status_t dividere_broker_wait_workers(struct dividere_broker_t broker,
                                                uint64_t count,
                                                int64_t timeout_ms);
+
+/**
+ * Waits until the broker has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+ * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+ * WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+ */
+dividere_status_t dividere_broker_wait_ended(struct dividere_broker_t broker,
+                                             int64_t timeout_ms);
 
 /**
  * The endpoint that a side (DIVIDERE_BROKER_SIDE_FRONT or ..._BACK) is bound to, the last one where there are several;
@@ -2357,6 +2373,14 @@ dividere_status_t dividere_worker_recv_bytes(struct dividere_worker_t worker,
  */
 dividere_status_t dividere_worker_stop(struct dividere_worker_t worker,
                                        int64_t timeout_ms);
+
+/**
+ * Waits until the worker has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+ * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+ * WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served any more, on a thread of yours.
+ */
+dividere_status_t dividere_worker_wait_ended(struct dividere_worker_t worker,
+                                             int64_t timeout_ms);
 
 /**
  * How many there are; 0 for NULL.
@@ -2482,6 +2506,14 @@ dividere_status_t dividere_registry_server_publish_endpoint(struct dividere_regi
                                                             size_t *length);
 
 /**
+ * Waits until the registry has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+ * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+ * WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+ */
+dividere_status_t dividere_registry_server_wait_ended(struct dividere_registry_server_t server,
+                                                      int64_t timeout_ms);
+
+/**
  * Takes the next event: its kind (DIVIDERE_WATCH_PUT and so on), and the instance, of which there is one, with the
  * number of the change as its revision; with COMPLETE, of that one nothing but the revision is set. To be freed with
  * dividere_instances_free. LIMIT where another registry took over and serves no more watches: the watch is over.
@@ -2558,6 +2590,14 @@ dividere_status_t dividere_service_port(struct dividere_service_t service, uint3
  */
 dividere_status_t dividere_service_stop(struct dividere_service_t service,
                                         int64_t timeout_ms);
+
+/**
+ * Waits until the service has ended. OK where it was closed meanwhile; where one of its own threads failed (which took it out of the registry), what went
+ * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+ * WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served any more, on a thread of yours.
+ */
+dividere_status_t dividere_service_wait_ended(struct dividere_service_t service,
+                                              int64_t timeout_ms);
 
 /**
  * Makes a client of the service `name`, which is found through `registry`; several clients and services may share it.

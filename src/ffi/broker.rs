@@ -127,6 +127,14 @@ pub extern "C" fn dividere_broker_wait_workers(
     guard(|| find::<Broker>(broker.id)?.wait_workers(count, Deadline::from_ms(timeout_ms)))
 }
 
+/// Waits until the broker has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+/// wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+/// WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+#[no_mangle]
+pub extern "C" fn dividere_broker_wait_ended(broker: dividere_broker_t, timeout_ms: i64) -> dividere_status_t {
+    guard(|| find::<Broker>(broker.id)?.wait_ended(Deadline::from_ms(timeout_ms)))
+}
+
 /// The endpoint that a side (DIVIDERE_BROKER_SIDE_FRONT or ..._BACK) is bound to, the last one where there are several;
 /// into `buffer` of `size` bytes, its whole length into `length`, which may be NULL. NOT_FOUND where it is bound to
 /// none.

@@ -10,6 +10,7 @@ use super::handle::{close, find, insert};
 use super::options::{dividere_options_t, options_or_default};
 use super::socket::{dividere_statistics_t, statistics_for_c};
 use super::status::dividere_status_t;
+use crate::connection::clock::Deadline;
 use crate::connection::proxy::{Proxy, ProxyKind};
 use crate::connection::socket::Socket;
 use crate::error::{Error, Result, Status};
@@ -122,6 +123,14 @@ pub unsafe extern "C" fn dividere_proxy_event_recv(
         place.set(event_for_c(&events.recv(timeout_ms)?));
         Ok(())
     })
+}
+
+/// Waits until the proxy has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+/// wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+/// WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+#[no_mangle]
+pub extern "C" fn dividere_proxy_wait_ended(proxy: dividere_proxy_t, timeout_ms: i64) -> dividere_status_t {
+    guard(|| find::<Proxy>(proxy.id)?.wait_ended(Deadline::from_ms(timeout_ms)))
 }
 
 fn kind_of(kind: i32) -> Result<ProxyKind> {

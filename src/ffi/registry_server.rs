@@ -8,6 +8,7 @@ use super::handle::{close, find, insert};
 use super::options::{dividere_options_t, options_or_default};
 use super::socket::dividere_socket_t;
 use super::status::dividere_status_t;
+use crate::connection::clock::Deadline;
 use crate::registry::server::RegistryServer;
 
 /// A name registry: keeps names of services, and where they are reached. Serves clients of dividere 2.2.0, too. It
@@ -63,4 +64,15 @@ pub unsafe extern "C" fn dividere_registry_server_publish_endpoint(
         let endpoint = find::<RegistryServer>(server.id)?.publish_endpoint()?;
         give_text(&endpoint, buffer, size, length)
     })
+}
+
+/// Waits until the registry has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+/// wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+/// WOULD_BLOCK where the timeout is 0, while it runs. To be told that nobody is served any more, on a thread of yours.
+#[no_mangle]
+pub extern "C" fn dividere_registry_server_wait_ended(
+    server: dividere_registry_server_t,
+    timeout_ms: i64,
+) -> dividere_status_t {
+    guard(|| find::<RegistryServer>(server.id)?.wait_ended(Deadline::from_ms(timeout_ms)))
 }

@@ -118,3 +118,11 @@ pub unsafe extern "C" fn dividere_worker_recv_bytes(
 pub extern "C" fn dividere_worker_stop(worker: dividere_worker_t, timeout_ms: i64) -> dividere_status_t {
     guard(|| find::<Worker>(worker.id)?.stop(Deadline::from_ms(timeout_ms)))
 }
+
+/// Waits until the worker has ended. OK where it was closed meanwhile; where one of its own threads failed, what went
+/// wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
+/// WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served any more, on a thread of yours.
+#[no_mangle]
+pub extern "C" fn dividere_worker_wait_ended(worker: dividere_worker_t, timeout_ms: i64) -> dividere_status_t {
+    guard(|| find::<Worker>(worker.id)?.wait_ended(Deadline::from_ms(timeout_ms)))
+}

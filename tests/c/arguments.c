@@ -486,6 +486,9 @@ static void of_reactors_and_proxies(void) {
     IS_INVALID(dividere_proxy_last_endpoint(proxy, 4, buffer, sizeof buffer, &len));
     IS_NULL(dividere_proxy_last_endpoint(proxy, 1, NULL, 1, &len));
     CHECK_IS(DIVIDERE_NOT_FOUND, dividere_proxy_last_endpoint(proxy, 3, buffer, 64, &len));
+    IS_CLOSED(dividere_proxy_wait_ended(no_proxy, -1));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_proxy_wait_ended(proxy, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_proxy_wait_ended(proxy, 1));
     IS_CLOSED(dividere_proxy_statistics(no_proxy, 1, &statistics));
     IS_NULL(dividere_proxy_statistics(proxy, 1, NULL));
     IS_INVALID(dividere_proxy_statistics(proxy, -1, &statistics));

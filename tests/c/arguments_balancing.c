@@ -43,6 +43,9 @@ static void of_brokers(void) {
     IS_NULL(dividere_broker_statistics(broker, NULL));
     IS_CLOSED(dividere_broker_wait_workers(none, 1, -1));
     CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_broker_wait_workers(broker, UINT64_MAX, 0));
+    IS_CLOSED(dividere_broker_wait_ended(none, -1));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_broker_wait_ended(broker, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_broker_wait_ended(broker, 1));
     IS_CLOSED(dividere_broker_last_endpoint(none, 1, buffer, sizeof buffer, &len));
     IS_INVALID(dividere_broker_last_endpoint(broker, 3, buffer, sizeof buffer, &len));
     IS_NULL(dividere_broker_last_endpoint(broker, 1, NULL, 1, &len));
@@ -91,6 +94,9 @@ static void of_workers(void) {
     IS_CLOSED(dividere_worker_recv_bytes(none, message, -1));
     IS_NULL(dividere_worker_recv_bytes(worker, NULL, -1));
     IS_CLOSED(dividere_worker_stop(none, -1));
+    IS_CLOSED(dividere_worker_wait_ended(none, -1));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_worker_wait_ended(worker, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_worker_wait_ended(worker, 1));
     CHECK_OK(dividere_worker_serve(worker, never, &ended, count));
     CHECK_IS(DIVIDERE_STATE, dividere_worker_serve(worker, never, &ended, count));
     CHECK(ended == 3);

@@ -40,6 +40,9 @@ static void of_servers(void) {
                dividere_registry_server_new("tcp://127.0.0.1:*", options, &none));
     dividere_options_free(options);
     CHECK(none.id == 0);
+    IS_CLOSED(dividere_registry_server_wait_ended(none, -1));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_registry_server_wait_ended(server, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_registry_server_wait_ended(server, 1));
     CHECK_OK(dividere_registry_server_close(none));
     IS_CLOSED(dividere_registry_server_publish_endpoint(none, buffer, sizeof buffer, &length));
     IS_NULL(dividere_registry_server_publish_endpoint(server, NULL, 1, &length));

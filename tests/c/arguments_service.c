@@ -55,6 +55,9 @@ static void of_services(void) {
     /* Nobody is there to register it with. */
     CHECK_IS(DIVIDERE_TIMEOUT, dividere_service_start(service, 10));
     IS_CLOSED(dividere_service_stop(none, LONG_MS));
+    IS_CLOSED(dividere_service_wait_ended(none, LONG_MS));
+    CHECK_IS(DIVIDERE_WOULD_BLOCK, dividere_service_wait_ended(service, 0));
+    CHECK_IS(DIVIDERE_TIMEOUT, dividere_service_wait_ended(service, 1));
     other.id = service.id;
     IS_INVALID(dividere_service_client_wait(other, 0));
     CHECK_OK(dividere_service_close(none));

@@ -199,4 +199,32 @@ TEST(Service, HandlersAreDestroyedOnce) {
     EXPECT_EQ(counted.use_count(), 1);
 }
 
+/// Ok where it waited already, Closed where it came too late for that.
+template <class Server>
+void ends_with_its_close(const Server &server) {
+    EXPECT_EQ(server.try_wait_ended(dividere::no_wait).status(), Status::WouldBlock);
+    EXPECT_EQ(thrown([&] { server.wait_ended(std::chrono::milliseconds(1)); }), Status::Timeout);
+    auto waits = std::async(std::launch::async, [&] { return server.try_wait_ended(limit).status(); });
+    server.close();
+    const Status status = await(waits);
+    EXPECT_TRUE(status == Status::Ok || status == Status::Closed) << static_cast<int>(status);
+}
+
+TEST(Servers, who_waits_for_their_end_hears_of_their_close) {
+    const dividere::Broker broker(any_port, any_port);
+    const dividere::Worker worker(broker.last_endpoint(dividere::BrokerSide::Back));
+    const dividere::Proxy proxy(dividere::ProxyKind::RequestResponse, any_port, any_port);
+    const RegistryServer server(any_port);
+    const RegistryClient registry(server.last_endpoint());
+    ServiceSettings settings;
+    settings.endpoint = any_port;
+    const Service service("acme.Ends", registry, settings);
+    service.start(limit);
+    ends_with_its_close(service);
+    ends_with_its_close(server);
+    ends_with_its_close(worker);
+    ends_with_its_close(broker);
+    ends_with_its_close(proxy);
+}
+
 } // namespace

@@ -77,6 +77,13 @@ public:
     }
     void wait_workers(std::uint64_t count, Timeout timeout) const { try_wait_workers(count, timeout).value(); }
 
+    /// Waits until it has ended: closed meanwhile, or by a fault of its own thread, which is the failure here. Timeout
+    /// while it runs.
+    Result<void> try_wait_ended(Timeout timeout) const {
+        return detail::outcome(dividere_broker_wait_ended(broker_, timeout.ms()));
+    }
+    void wait_ended(Timeout timeout) const { try_wait_ended(timeout).value(); }
+
     /// The endpoint that a side is bound to. NotFound where there is none.
     std::string last_endpoint(BrokerSide side) const {
         return detail::read_text([&](char *buffer, std::size_t size, std::size_t *length) {

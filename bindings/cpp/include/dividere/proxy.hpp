@@ -67,6 +67,13 @@ public:
     /// Stops it within 50 ms; its addresses can be bound again when this returns.
     void close() const noexcept { static_cast<void>(dividere_proxy_close(proxy_)); }
 
+    /// Waits until it has ended: closed meanwhile, or by a fault of its own thread, which is the failure here. Timeout
+    /// while it runs.
+    Result<void> try_wait_ended(Timeout timeout) const {
+        return detail::outcome(dividere_proxy_wait_ended(proxy_, timeout.ms()));
+    }
+    void wait_ended(Timeout timeout) const { try_wait_ended(timeout).value(); }
+
     /// The endpoint that a side is bound to. NotFound where there is none.
     std::string last_endpoint(ProxySide side) const {
         return detail::read_text([&](char *buffer, std::size_t size, std::size_t *length) {

@@ -102,6 +102,13 @@ public:
             .value();
     }
 
+    /// Waits until it has ended: closed meanwhile, or by a fault of its own thread, which is the failure here. Timeout
+    /// while it runs.
+    Result<void> try_wait_ended(Timeout timeout) const {
+        return detail::outcome(dividere_registry_server_wait_ended({socket_.id}, timeout.ms()));
+    }
+    void wait_ended(Timeout timeout) const { try_wait_ended(timeout).value(); }
+
 private:
     explicit RegistryServer(std::uint64_t id) noexcept : OwnedSocket(id) {}
 };

@@ -179,6 +179,13 @@ public:
     }
     void stop(Timeout timeout = std::chrono::seconds(10)) const { try_stop(timeout).value(); }
 
+    /// Waits until it has ended: closed meanwhile, or by a fault of its own thread, which is the failure here. Timeout
+    /// while it is open.
+    Result<void> try_wait_ended(Timeout timeout) const {
+        return detail::outcome(dividere_service_wait_ended(service_, timeout.ms()));
+    }
+    void wait_ended(Timeout timeout) const { try_wait_ended(timeout).value(); }
+
     /// As `stop`, at once; handlers under way are waited for.
     void close() const noexcept { static_cast<void>(dividere_service_close(service_)); }
 

@@ -75,6 +75,13 @@ public:
     }
     void stop(Timeout timeout = std::chrono::seconds(10)) const { try_stop(timeout).value(); }
 
+    /// Waits until it has ended: closed meanwhile, or by a fault of its own thread, which is the failure here. Timeout
+    /// while it is open.
+    Result<void> try_wait_ended(Timeout timeout) const {
+        return detail::outcome(dividere_worker_wait_ended({socket_.id}, timeout.ms()));
+    }
+    void wait_ended(Timeout timeout) const { try_wait_ended(timeout).value(); }
+
 private:
     explicit Worker(std::uint64_t id) noexcept : OwnedSocket(id) {}
 };
