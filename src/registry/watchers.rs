@@ -4,14 +4,18 @@
 //! messages it has taken in, and is sent no more than a few beyond that: so one that reads nothing costs nothing, and
 //! holds up nobody. Where the log does not reach back to what it has seen, the state is told to it again.
 
+mod watcher;
+
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, Status};
-use crate::proto::v1::{watch_request::Action, Change, WatchEvents, WatchRequest};
+use crate::proto::v1::{watch_request::Action, WatchEvents, WatchRequest};
 use crate::registry::instance::check_name;
 use crate::registry::store::Store;
 use crate::registry::LONGEST_NAME;
+
+use watcher::{Telling, Watcher};
 
 /// Messages that may be under way to one watcher.
 pub(super) const WINDOW: u64 = 16;
@@ -21,9 +25,6 @@ pub(super) const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
 /// Who renews a watch of which nothing was told for so long is told the revision, so that it notices what it missed.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
-
-/// A message tells of about so many bytes.
-const PAGE_BYTES: usize = 64 * 1024;
 
 /// A way back takes more bytes only where somebody means harm.
 const LONGEST_ROUTE: usize = 4096;
@@ -38,32 +39,6 @@ pub(super) enum Sent {
     Full,
     /// Nobody is at the end of the way any more.
     Gone,
-}
-
-struct Watcher {
-    key: Key,
-    name: String,
-    prefix: bool,
-    /// Everything up to this change was told.
-    told: u64,
-    /// Where the telling of the state stands.
-    telling: Option<Telling>,
-    question: u64,
-    sent: u64,
-    taken: u64,
-    /// There is something to tell, or it is to be told that there is nothing.
-    due: bool,
-    told_at: Instant,
-    forgotten_at: Instant,
-    /// Where it stands in the queue: no later than that.
-    queued: Instant,
-}
-
-/// The state is told as it is while it is told; what changes meanwhile is told afterwards, once more.
-struct Telling {
-    since: u64,
-    begun: bool,
-    after: Option<(String, u64)>,
 }
 
 #[derive(Default)]
@@ -157,17 +132,12 @@ impl Watchers {
     fn add(&mut self, key: Key, request: WatchRequest, seen: u64, sent: u64, now: Instant) {
         self.last_number += 1;
         let number = self.last_number;
-        let begin = Telling {
-            since: 0,
-            begun: false,
-            after: None,
-        };
         let watcher = Watcher {
             key: key.clone(),
             name: request.name,
             prefix: request.prefix,
             told: seen,
-            telling: (seen == 0).then_some(begin),
+            telling: (seen == 0).then(Telling::anew),
             question: request.question,
             sent,
             taken: sent,
@@ -305,129 +275,6 @@ impl Watchers {
                 Sent::Gone => self.forget(number),
             }
         }
-    }
-}
-
-/// Where a watcher stands once a message was sent.
-struct Then {
-    told: u64,
-    telling: Option<Telling>,
-    due: bool,
-}
-
-impl Watcher {
-    fn is_ready(&self) -> bool {
-        self.due && self.sent - self.taken < WINDOW
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        match self.prefix {
-            true => name.starts_with(&self.name),
-            false => name == self.name,
-        }
-    }
-
-    fn went_on(&mut self, then: Then, now: Instant) {
-        self.told = then.told;
-        self.telling = then.telling;
-        self.due = then.due;
-        self.sent += 1;
-        self.told_at = now;
-    }
-
-    fn next_message(&self, store: &dyn Store, registry: u64) -> (WatchEvents, Then) {
-        let mut events = WatchEvents {
-            watch: self.key.1,
-            registry,
-            number: self.sent,
-            question: self.question,
-            ..WatchEvents::default()
-        };
-        let then = match &self.telling {
-            Some(telling) => self.tell_state(store, &mut events, telling),
-            None => match self.tell_changes(store, &mut events) {
-                Some(then) => then,
-                None => {
-                    let anew = Telling {
-                        since: 0,
-                        begun: false,
-                        after: None,
-                    };
-                    events.changes.clear();
-                    self.tell_state(store, &mut events, &anew)
-                }
-            },
-        };
-        events.revision = match then.telling {
-            Some(_) => 0,
-            None => then.told,
-        };
-        (events, then)
-    }
-
-    fn tell_state(&self, store: &dyn Store, events: &mut WatchEvents, telling: &Telling) -> Then {
-        let since = match telling.begun {
-            true => telling.since,
-            false => store.revision(),
-        };
-        events.begins = !telling.begun;
-        let mut bytes = 0;
-        let mut more = false;
-        let mut last = None;
-        let (from, after) = match &telling.after {
-            Some((name, id)) => (name.as_str(), Some(*id)),
-            None => (self.name.as_str(), None),
-        };
-        store.visit_from(from, after, &mut |instance| {
-            if !self.wants(&instance.name) {
-                return false;
-            }
-            more = bytes > PAGE_BYTES;
-            if !more {
-                bytes += instance.weight();
-                last = Some((instance.name.clone(), instance.id));
-                events.state.push(instance.to_proto());
-            }
-            !more
-        });
-        events.complete = !more;
-        let telling = more.then_some(Telling {
-            since,
-            begun: true,
-            after: last,
-        });
-        Then {
-            told: since,
-            due: more || store.revision() > since,
-            telling,
-        }
-    }
-
-    /// None where the changes are not known any more.
-    fn tell_changes(&self, store: &dyn Store, events: &mut WatchEvents) -> Option<Then> {
-        let mut bytes = 0;
-        let mut told = self.told;
-        let mut more = false;
-        let known = store.changes_after(self.told, &mut |change| {
-            if self.wants(&change.instance.name) {
-                more = bytes > PAGE_BYTES;
-                if more {
-                    return false;
-                }
-                bytes += change.instance.weight();
-                events.changes.push(Change {
-                    gone: change.gone,
-                    instance: Some(change.instance.to_proto()),
-                });
-            }
-            told = change.instance.revision;
-            true
-        });
-        known.then_some(Then {
-            told,
-            telling: None,
-            due: more,
-        })
     }
 }
 

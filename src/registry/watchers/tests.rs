@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::watcher::PAGE_BYTES;
 use super::*;
 use crate::random_for_tests::Random;
 use crate::registry::instance::Instance;
