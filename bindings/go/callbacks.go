@@ -17,7 +17,12 @@ import (
 
 //export dividereGoRelease
 func dividereGoRelease(context C.uintptr_t) {
-	cgo.Handle(context).Delete()
+	h := cgo.Handle(context)
+	if bell, ok := h.Value().(*bell); ok {
+		// Of a socket that is closed, or was by the library itself.
+		bell.ring()
+	}
+	h.Delete()
 }
 
 //export dividereGoHandle
