@@ -10,6 +10,7 @@ import "unsafe"
 // A KeyPair is a pair of CURVE keys, as 40 characters of Z85 each. The public one names its owner and goes to the other
 // side; the secret one stays.
 type KeyPair struct {
+	// Public is the key for the other side, Secret the one to keep.
 	Public, Secret string
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 // A Message is one that was received, as it came. One goroutine has it at a time; it may go from one to another. A request
-// that nobody answers is answered with an error when its message is closed, or forgotten and collected.
+// that nobody answers is answered with an error when its message is closed, or forgotten and collected. Close it: its bytes
+// are in memory of C, which Go's collector does not count.
 type Message struct {
 	// Its bytes, in memory of C, are gone with the slot: what looks at them keeps the message alive until it has done so.
 	s *slot

@@ -60,6 +60,33 @@ func TestAHandlerWithoutAReplyHasFailed(t *testing.T) {
 	}
 }
 
+func TestAHandlerThatIsNilIsNone(t *testing.T) {
+	client, _ := registry(t)
+	s := service(t, client)
+	c := caller(t, client)
+	must(t, dividere.Handle(s, func(context.Context, *testpb.Alarm) (*testpb.Answer, error) { return answer(1), nil }))
+	_, err := c.Call(soon(t), &testpb.Alarm{})
+	must(t, err)
+	must(t, dividere.Handle[*testpb.Alarm, *testpb.Answer](s, nil))
+	_, err = c.Call(soon(t), &testpb.Alarm{})
+	wants(t, err, dividere.ErrUnsupported)
+
+	p, source := pair(t)
+	r := reactor(t)
+	wrong := make(chan error, 1)
+	r.OnError(func(_ dividere.Source, err error) { wrong <- err })
+	must(t, dividere.On(r, func(dividere.Source, *testpb.Alarm) error { return nil }))
+	must(t, dividere.On[*testpb.Alarm](r, nil))
+	must(t, r.Add(source))
+	must(t, r.Start())
+	must(t, p.Send(soon(t), &testpb.Alarm{}))
+	wants(t, <-wrong, dividere.ErrNotFound)
+	wants(t, r.Post(nil), dividere.ErrInvalidArgument)
+
+	_, _, back := broker(t)
+	wants(t, dividere.Serve[*testpb.Alarm, *testpb.Answer](worker(t, back), nil), dividere.ErrInvalidArgument)
+}
+
 func TestAPanicOfAHandlerIsLoggedWithItsPlace(t *testing.T) {
 	var told bytes.Buffer
 	defer slog.SetDefault(slog.Default())

@@ -21,7 +21,8 @@ import (
 // Nothing ends it but stopping or closing it: what cannot be handled goes to the error handler, and a request that is left
 // unanswered is answered with an error. Handlers, timers and tasks may do anything, closing and stopping included; what
 // takes long there holds up all others. A handler that panics has failed, with a PanicError. None may call runtime.Goexit,
-// as t.FailNow of package testing does: the thread is not its own, and Go ends the process.
+// as t.FailNow of package testing does: the thread is not its own, and Go ends the process. A reactor that its own handlers
+// refer to is not collected before it was closed.
 type Reactor struct {
 	h *handle
 	r *reactions
@@ -141,13 +142,16 @@ func (r *reactions) forget(id uint64) {
 	delete(r.sources, id)
 }
 
-// On calls handler for messages of the type T, as *pb.Reading, in place of the one set before. The message is the
+// On calls handler for messages of the type T, as *pb.Reading, in place of the one set before; nil ends it. The message is the
 // handler's. What the handler returns, an asker is told (as ErrRemote, with the text), and the error handler,
 // too. From any goroutine, at any time.
 func On[T proto.Message](r *Reactor, handler func(Source, T) error) error {
 	name := NameOf[T]()
 	if name == "" {
 		return errorf(StatusInvalidArgument, "On takes one type of messages; OnDefault is for all others")
+	}
+	if handler == nil {
+		return r.on(name, nil)
 	}
 	return r.on(name, func(from Source) error {
 		m, err := parseDelivery[T](from)
@@ -241,10 +245,10 @@ var errNone error = &Error{Status: StatusClosed, Text: "the reactor was never ma
 // A TimerID names a timer of a reactor; 0 for none.
 type TimerID uint64
 
-// After calls run in d, once.
+// After calls run in d, which is rounded up to milliseconds, once.
 func (r *Reactor) After(d time.Duration, run func()) (TimerID, error) { return r.timer(d, 0, run) }
 
-// Every calls run every d, which is above 0.
+// Every calls run every d, which is above 0, and rounded up to milliseconds.
 func (r *Reactor) Every(d time.Duration, run func()) (TimerID, error) { return r.timer(d, 1, run) }
 
 func (r *Reactor) timer(d time.Duration, repeat C.int32_t, run func()) (TimerID, error) {

@@ -109,7 +109,7 @@ func NewService(name string, registry *RegistryClient, options ...Option) (*Serv
 
 func (s *Service) native() C.dividere_service_t { return C.dividere_service_t(s.h.socket()) }
 
-// Handle calls handler for requests of the type Q, in place of the one set before; with proto.Message as Q, for those of
+// Handle calls handler for requests of the type Q, in place of the one set before; nil takes it away; with proto.Message as Q, for those of
 // any type that no other handler is for. What it returns is the answer: a reply, or an error, of which the asker gets
 // the text, and the status where it is one of this package (see NewError), else ErrRemote. A panic is ErrRemote, too, and
 // goes to slog.Default with its stack; runtime.Goexit, as t.FailNow of package testing calls it, ends the process. At any
@@ -117,12 +117,18 @@ func (s *Service) native() C.dividere_service_t { return C.dividere_service_t(s.
 //
 //	dividere.Handle(service, func(ctx context.Context, question *pb.Question) (*pb.Answer, error) {
 func Handle[Q, R proto.Message](service *Service, handler func(ctx context.Context, request Q) (R, error)) error {
+	if handler == nil {
+		return service.on(NameOf[Q](), nil)
+	}
 	return service.on(NameOf[Q](), typed(handler))
 }
 
 func (s *Service) on(name protoreflect.FullName, serve func(context.Context, *slot, *slot) error) error {
 	return withFilter(name, func(name *C.char) error {
 		return s.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
+			if serve == nil {
+				return C.go_service_on(C.dividere_service_t(socket), name, 0)
+			}
 			return C.go_service_on(C.dividere_service_t(socket), name, (&server{s.ctx, serve}).context())
 		})
 	})

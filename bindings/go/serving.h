@@ -33,7 +33,8 @@ static inline dividere_status_t go_serve_worker(void *context, dividere_worker_t
 static inline void go_forget(void *context) { dividereGoForget((uintptr_t)context); }
 
 static inline dividere_status_t go_service_on(dividere_service_t service, const char *type_name, uintptr_t context) {
-    return dividere_service_on(service, type_name, go_serve_service, (void *)context, go_forget);
+    return dividere_service_on(service, type_name, context != 0 ? go_serve_service : NULL, (void *)context,
+                               context != 0 ? go_forget : NULL);
 }
 
 static inline dividere_status_t go_worker_serve(dividere_worker_t worker, uintptr_t context) {

@@ -39,6 +39,7 @@ func (k WatchKind) String() string {
 
 // A WatchEvent is what a watch tells.
 type WatchEvent struct {
+	// Kind is what happened.
 	Kind WatchKind
 	// Instance is the one that it happened to, with the number of the change as its revision; with WatchComplete nothing
 	// of it is set but that.

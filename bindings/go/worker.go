@@ -42,6 +42,9 @@ func NewWorker(endpoints string, options ...Option) (*Worker, error) {
 //
 //	dividere.Serve(worker, func(ctx context.Context, job *pb.Job) (*pb.Done, error) {
 func Serve[Q, R proto.Message](worker *Worker, handler func(ctx context.Context, request Q) (R, error)) error {
+	if handler == nil {
+		return errNoTask
+	}
 	worker.h.works()
 	return worker.h.call(func(socket C.dividere_socket_t) C.dividere_status_t {
 		return C.go_worker_serve(C.dividere_worker_t(socket), (&server{worker.ctx, typed(handler)}).context())
