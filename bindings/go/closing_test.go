@@ -222,3 +222,34 @@ func TestWhoWaitsKeepsTheHandle(t *testing.T) {
 		})
 	}
 }
+
+func TestTheEndOfWhatWorksByItselfIsWaitedFor(t *testing.T) {
+	type ending interface {
+		WaitEnded(ctx context.Context) error
+		Close() error
+	}
+	proxy, err := dividere.NewProxy(dividere.ProxyPublishSubscribe, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "")
+	must(t, err)
+	closing(t, proxy)
+	names, err := dividere.NewRegistryServer("tcp://127.0.0.1:*")
+	must(t, err)
+	closing(t, names)
+	client, _ := registry(t)
+	b, _, back := broker(t)
+	for name, one := range map[string]ending{
+		"proxy": proxy, "registry": names, "broker": b, "worker": worker(t, back), "service": service(t, client),
+	} {
+		short, end := context.WithTimeout(context.Background(), 20*time.Millisecond)
+		if err := one.WaitEnded(short); err != context.DeadlineExceeded {
+			t.Fatalf("%s: %v", name, err)
+		}
+		end()
+		ended := make(chan error, 1)
+		go func() { ended <- one.WaitEnded(soon(t)) }()
+		must(t, one.Close())
+		must(t, <-ended)
+		must(t, one.WaitEnded(soon(t)))
+	}
+	var none dividere.Broker
+	wants(t, none.WaitEnded(soon(t)), dividere.ErrClosed)
+}

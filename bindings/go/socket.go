@@ -148,6 +148,10 @@ const (
 
 // look makes attempts until one gives something else than WOULD_BLOCK, after pauses that grow.
 func (h *handle) look(ctx context.Context, attempt func() error) error {
+	return h.lookWithin(ctx, longestLook, attempt)
+}
+
+func (h *handle) lookWithin(ctx context.Context, longest time.Duration, attempt func() error) error {
 	defer runtime.KeepAlive(h)
 	pause := firstLook
 	timer := time.NewTimer(pause)
@@ -162,7 +166,7 @@ func (h *handle) look(ctx context.Context, attempt func() error) error {
 		if err := attempt(); !isWouldBlock(err) {
 			return err
 		}
-		pause = min(2*pause, longestLook)
+		pause = min(2*pause, longest)
 		timer.Reset(pause)
 	}
 }
