@@ -11,6 +11,9 @@
 Programs that were written for dividere 2.2.0 run unchanged.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from dividere import MsgLib, connection, messaging, registry, service
 from dividere._abi import FullQueue, MessageKind, ProxyKind, Status
 from dividere._connector import Event, EventKind, Statistics
@@ -42,6 +45,17 @@ from dividere.errors import (
     WrongType,
 )
 from dividere.options import KeyPair, Options, configure, curve_keypair, curve_public
+
+if TYPE_CHECKING:
+    from dividere import aio as aio
+else:
+
+    def __getattr__(name: str) -> Any:
+        """`dividere.aio` without an import of its own; whoever does not use it need not load asyncio."""
+        if name != "aio":
+            raise AttributeError(f"module 'dividere' has no attribute {name!r}")
+        return importlib.import_module("dividere.aio")
+
 
 __version__ = version()
 

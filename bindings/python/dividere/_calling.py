@@ -24,7 +24,7 @@ from dividere._waiting import (
     interruptible,
     milliseconds,
 )
-from dividere.errors import error_of
+from dividere.errors import InvalidArgument, error_of
 
 #: An attempt of a call: its milliseconds, whether it may be repeated, and the time of the whole.
 Ask = Callable[[int, bool, Remaining], int]
@@ -51,6 +51,12 @@ def _sleep_at(fd: int, ms: int) -> None:
     poller.poll(None if ms < 0 else ms)
 
 
+def at_least_none(retries: int) -> None:
+    """Refuses a number of retries that is none."""
+    if retries < 0:
+        raise InvalidArgument(f"a call is made again 0 times or more, not {retries}")
+
+
 class Calling(Sender):
     """A handle that makes calls."""
 
@@ -72,6 +78,7 @@ class Calling(Sender):
 
     def _call(self, ask: Ask, timeout: float | None, retries: int) -> None:
         """Makes a call: as many attempts as it may take, `ask(ms, may_repeat, whole)`."""
+        at_least_none(retries)
         ms = milliseconds(timeout)
         # What an attempt leaves of its time is the next one's, to wait for a connection.
         whole = Remaining(ms)
@@ -83,6 +90,8 @@ class Calling(Sender):
         self, slot: _slots.Slot, outlet: Any, payload: bytes, timeout: float | None, retries: int
     ) -> None:
         """The same with a payload and its outlet, where an attempt is one call into C."""
+        if retries:
+            at_least_none(retries)
         ms, whole = -1, ENDLESS
         if timeout is not None:
             ms = milliseconds(timeout)

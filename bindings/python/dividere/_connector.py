@@ -94,11 +94,15 @@ def text_of(call: Any) -> str:
         size = length.value + 1
 
 
-def endpoints_of(end_point: str | list[str] | tuple[str, ...]) -> bytes:
-    """One endpoint or several as C takes them."""
+def endpoints_of(end_point: str | bytes | list[str] | tuple[str, ...]) -> bytes:
+    """One endpoint or several as C takes them; also in bytes, as `socket_.last_endpoint` gives one."""
+    if isinstance(end_point, bytes):
+        return end_point
     if isinstance(end_point, str):
         return end_point.encode()
-    return ",".join(end_point).encode()
+    if isinstance(end_point, (list, tuple)):
+        return b",".join(map(endpoints_of, end_point))
+    raise TypeError(f"an endpoint is text, or a list of them, not {type(end_point).__name__}")
 
 
 def bytes_of(data: bytes | bytearray | memoryview) -> bytes:

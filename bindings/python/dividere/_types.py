@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Union
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -54,6 +54,12 @@ def type_name(of: MessageType) -> str:
     name: str = descriptor.full_name
     _know(name.encode(), kind)
     return name
+
+
+def type_names(of: MessageType | Sequence[MessageType]) -> list[bytes]:
+    """The full names of several types, or of one, as C takes them."""
+    several: Sequence[MessageType] = [of] if isinstance(of, (str, type, Message)) else of
+    return [type_name(one).encode() for one in several]
 
 
 _pool: Any = descriptor_pool

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 
 from dividere import _logging, _slots, connection, messaging, registry, service
+from dividere._calling import at_least_none
 from dividere._connector import Event, Statistics
 from dividere._library import quick
 from dividere._types import MessageType, name_of, names
@@ -298,7 +299,7 @@ class Subscriber(_Receiving):
     def __init__(
         self,
         endPoint: str | list[str] | messaging.Subscriber,
-        msgSubList: Sequence[MessageType] = (),
+        msgSubList: MessageType | Sequence[MessageType] = (),
         *,
         options: Options | None = None,
     ) -> None:
@@ -330,6 +331,7 @@ class Request(_Role):
         next endpoint, up to `retries` times. Cancelled, it gives the call up."""
         name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
         ms = milliseconds(timeout)
+        at_least_none(retries)
         # What an attempt leaves of its time is the next one's, to wait for a connection.
         whole = Remaining(ms)
         for attempt in range(retries + 1):

@@ -27,6 +27,7 @@ from dividere._types import (
     parse,
     parser_of_many,
     type_name,
+    type_names,
     undecodable,
 )
 from dividere._waiting import CANCELLED, milliseconds
@@ -285,7 +286,8 @@ class Publisher(_Role):
 
 
 class Subscriber(_Receiving):
-    """Receives messages of all types, or of those in `msgSubList`. It connects to its endpoint."""
+    """Receives messages of all types, or of those in `msgSubList`, which may be one, too. It connects to its
+    endpoint."""
 
     _attribute = "sub_"
 
@@ -299,12 +301,12 @@ class Subscriber(_Receiving):
     def __init__(
         self,
         endPoint: str | list[str],
-        msgSubList: Sequence[MessageType] = (),
+        msgSubList: MessageType | Sequence[MessageType] = (),
         *,
         options: Options | None = None,
     ) -> None:
         super().__init__(endPoint)
-        wanted = [type_name(one).encode() for one in msgSubList]
+        wanted = type_names(msgSubList)
         self.sub_: connection.Subscriber | None = connection.Subscriber._of_types(endPoint, wanted, options)
         self._ahead = self.sub_._ahead
 

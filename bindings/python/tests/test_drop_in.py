@@ -116,6 +116,16 @@ def test_attributes_that_programs_reach_through():
     assert view.closed
 
 
+def test_an_endpoint_may_be_what_last_endpoint_gives():
+    publisher = messaging.Publisher("tcp://127.0.0.1:*")
+    at = publisher.pub_.socket_.last_endpoint
+    assert isinstance(at, bytes)
+    with messaging.Subscriber(at) as subscriber, messaging.Dealer([at]) as dealer:
+        assert subscriber.connection.endpoints == dealer.connection.endpoints == [at.decode()]
+    with pytest.raises(TypeError, match="an endpoint is text"):
+        messaging.Publisher(5000)
+
+
 def test_envelopes_are_those_of_2_2_0():
     envelope = messaging.ProtoBuffEncoder().encode(Msg01(field1="abc"))
     assert envelope.msgName == "Msg01" and envelope.msg.type_url == "type.googleapis.com/Msg01"

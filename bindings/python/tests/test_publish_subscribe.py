@@ -39,10 +39,11 @@ def test_large_and_empty_messages_arrive():
     assert subscriber.recv(timeout=LIMIT) == Reading()
 
 
+@pytest.mark.parametrize("listed", [list, tuple, lambda types: types[0]])
 @pytest.mark.parametrize("given", [Reading, Reading(sensor="any"), "acme.v1.Reading"])
-def test_a_type_may_be_a_class_a_message_or_a_name(given):
+def test_a_type_may_be_a_class_a_message_or_a_name(given, listed):
     publisher = messaging.Publisher("tcp://127.0.0.1:*")
-    subscriber = messaging.Subscriber(publisher.last_endpoint, [given])
+    subscriber = messaging.Subscriber(publisher.last_endpoint, listed([given]))
     publisher.wait_for_subscribers(1, given, timeout=LIMIT)
     assert publisher.subscribers(given) == 1
     assert publisher.subscribers(clientMsgs.Msg01) == 0

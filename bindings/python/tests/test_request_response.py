@@ -108,6 +108,16 @@ def test_a_call_gives_up_in_time_or_asks_the_next_one():
     assert time.monotonic() - began >= 0.14
 
 
+def test_a_call_is_not_made_fewer_than_no_times_again():
+    with messaging.Request("tcp://127.0.0.1:9") as request:
+        for call in (request.call, dividere.aio.Request(request).call):
+            with pytest.raises(ValueError, match="not -1"):
+                made = call(Msg01(field1="x"), timeout=LIMIT, retries=-1)
+                asyncio.run(asyncio.wait_for(made, LIMIT))
+        with pytest.raises(ValueError, match="not -1"):
+            request.connection.call(b"x", timeout=LIMIT, retries=-1)
+
+
 def test_the_reply_to_a_call_that_was_given_up_is_dropped_and_counted():
     request, response = pair()
     with pytest.raises(dividere.TimedOut):
