@@ -5,11 +5,13 @@
 PYTHON names an interpreter that has the library: ours (and protobuf), and one with dividere 2.2.0 and pyzmq.
 Each cell is the median of the ratios of rounds in which each ran once, right after the other. Sending and
 receiving are measured apart: a sender with a subscriber that takes everything; a receiver for which everything
-waits already.
+waits already. Both sides of a round trip have one core together: on two it takes half as long again or not, as the
+system places them, which hides everything else.
 """
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -37,12 +39,14 @@ COMPARED = [
 
 
 class Side:
-    def __init__(self, python, library, *arguments):
+    def __init__(self, python, library, *arguments, alone=False):
+        core = {max(os.sched_getaffinity(0))}
         self.process = subprocess.Popen(
             [python, str(HERE / "peer.py"), library, *map(str, arguments)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            preexec_fn=(lambda: os.sched_setaffinity(0, core)) if alone else None,
         )
 
     def line(self):
@@ -70,9 +74,9 @@ class Bench:
     def __init__(self, pythons):
         self.pythons = pythons
 
-    def side(self, library, *arguments):
+    def side(self, library, *arguments, alone=False):
         python, name = self.pythons[library]
-        return Side(python, name, *arguments)
+        return Side(python, name, *arguments, alone=alone)
 
     def throughput(self, library, size, count, how):
         """Seconds to send and seconds to receive."""
@@ -98,8 +102,8 @@ class Bench:
         return sent, received
 
     def round_trip(self, library, size, count, how):
-        server = self.side(library, "respond", "tcp://*:*", size, count + count // 10)
-        client = self.side(library, "ask", server.line(), size, count, how)
+        server = self.side(library, "respond", "tcp://*:*", size, count + count // 10, alone=True)
+        client = self.side(library, "ask", server.line(), size, count, how, alone=True)
         seconds = float(client.line())
         server.process.kill()
         server.ends()
@@ -137,8 +141,6 @@ def main():
     parser.add_argument("--sizes", default="64,1024,65536")
     parser.add_argument("--json")
     arguments = parser.parse_args()
-    import os
-
     with tempfile.TemporaryDirectory() as folder:
         proto = HERE
         command = ["protoc", f"--proto_path={proto}", f"--python_out={folder}", "payload.proto"]
