@@ -95,7 +95,7 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 	buffer := unsafe.Slice((*byte)(unsafe.Pointer(b.c.buffer)), batchBytes)
 	lengths := unsafe.Slice(b.c.lengths, batchMessages)
 	names := unsafe.Slice(b.c.names, batchMessages)
-	var of protoreflect.FullName
+	var of protoreflect.MessageDescriptor
 	var name *C.char
 	filled, used := 0, 0
 	for filled < batchMessages && filled < len(messages) {
@@ -111,16 +111,16 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 		if size > mostCopied || size > batchBytes-used {
 			break
 		}
-		if full := reflected.Descriptor().FullName(); name == nil || full != of {
-			known, owned := nameOf(full)
+		if descriptor := reflected.Descriptor(); descriptor != of {
+			known, owned := nameOf(descriptor.FullName())
 			if owned {
 				// One of very many types: by itself.
 				C.free(unsafe.Pointer(known))
 				break
 			}
-			of, name = full, known
+			of, name = descriptor, known
 		}
-		if err := serialise(m, buffer[used:used+size]); err != nil {
+		if err := serialiseReflected(reflected, buffer[used:used+size]); err != nil {
 			return filled, err
 		}
 		names[filled], lengths[filled] = name, C.size_t(size)

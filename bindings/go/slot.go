@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/runtime/protoiface"
 )
 
 // slot is a message object with what is in it. One goroutine has it at a time.
@@ -132,7 +133,14 @@ func (s *slot) prepareBytes(data []byte) error {
 
 // serialise writes m into place, which is as long as proto.Size has just said.
 func serialise(m proto.Message, place []byte) error {
-	wrote, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(place[:0:len(place)], m)
+	return serialiseReflected(m.ProtoReflect(), place)
+}
+
+// serialiseReflected is serialise for whoever has looked at the message already.
+func serialiseReflected(m protoreflect.Message, place []byte) error {
+	in := protoiface.MarshalInput{Message: m, Buf: place[:0:len(place)]}
+	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalState(in)
+	wrote := out.Buf
 	if err != nil {
 		return errorf(StatusInvalidArgument, "the message cannot be serialised: "+err.Error())
 	}

@@ -226,7 +226,7 @@ pub fn send_many(channel: &dyn Channel, messages: &mut [&mut Message]) -> Result
 }
 
 /// How many messages of a batch go through one lock of the socket.
-const AT_ONCE: usize = 128;
+const AT_ONCE: usize = 256;
 
 /// `Channel::send_many` of a role that sends each message as one frame.
 pub(crate) fn send_many_single(socket: &Socket, messages: &mut [&mut Message]) -> Result<usize> {
