@@ -2592,9 +2592,10 @@ dividere_status_t dividere_service_stop(struct dividere_service_t service,
                                         int64_t timeout_ms);
 
 /**
- * Waits until the service has ended. OK where it was closed meanwhile; where one of its own threads failed (which took it out of the registry), what went
- * wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
- * WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served any more, on a thread of yours.
+ * Waits until the service has ended. OK where it was closed meanwhile; where one of its own threads failed (which took
+ * it out of the registry), what went wrong: it is closed then, and so is all that it was bound to, but its handle is
+ * still to be closed. TIMEOUT, or WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served
+ * any more, on a thread of yours.
  */
 dividere_status_t dividere_service_wait_ended(struct dividere_service_t service,
                                               int64_t timeout_ms);

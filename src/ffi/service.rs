@@ -130,9 +130,10 @@ pub extern "C" fn dividere_service_stop(service: dividere_service_t, timeout_ms:
     guard(|| find::<Service>(service.id)?.stop(Deadline::from_ms(timeout_ms)))
 }
 
-/// Waits until the service has ended. OK where it was closed meanwhile; where one of its own threads failed (which took it out of the registry), what went
-/// wrong: it is closed then, and so is all that it was bound to, but its handle is still to be closed. TIMEOUT, or
-/// WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served any more, on a thread of yours.
+/// Waits until the service has ended. OK where it was closed meanwhile; where one of its own threads failed (which took
+/// it out of the registry), what went wrong: it is closed then, and so is all that it was bound to, but its handle is
+/// still to be closed. TIMEOUT, or WOULD_BLOCK where the timeout is 0, while it is open. To be told that nobody is served
+/// any more, on a thread of yours.
 #[no_mangle]
 pub extern "C" fn dividere_service_wait_ended(service: dividere_service_t, timeout_ms: i64) -> dividere_status_t {
     guard(|| find::<Service>(service.id)?.wait_ended(Deadline::from_ms(timeout_ms)))

@@ -15,7 +15,7 @@ from dividere import _abi, _logging
 from dividere._abi import BrokerSide
 from dividere._connector import Statistics, statistics_of, text_of
 from dividere._library import lib, quick
-from dividere._waiting import check_aside, milliseconds
+from dividere._waiting import await_end, check_aside, milliseconds
 from dividere.errors import check
 from dividere.options import Options
 
@@ -88,6 +88,11 @@ class Broker:
     def close(self) -> None:
         """The same as `stop`."""
         self.stop()
+
+    def wait_ended(self, timeout: float | None = None) -> None:
+        """Waits until it has ended: returns once it was stopped, and raises what went wrong where a fault of its own
+        ended it, which closes it. TimedOut while it runs."""
+        await_end(lib.broker_wait_ended, self._id, timeout)
 
     def statistics(self) -> BrokerStatistics:
         """How it stands now."""

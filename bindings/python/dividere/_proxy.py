@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from ctypes import byref, c_uint64
 from functools import partial
 from typing import Any
@@ -12,9 +11,9 @@ from dividere._abi import ProxyKind, ProxySide
 from dividere._connector import Event, Statistics, endpoints_of, event_of, statistics_of, text_of
 from dividere._library import lib, quick
 from dividere._socket import DEALER, LAST_ENDPOINT, ROUTER, TYPE
-from dividere._waiting import check_aside, milliseconds
+from dividere._waiting import await_end, check_aside, milliseconds
 from dividere.connection import Connector
-from dividere.errors import Unsupported, check
+from dividere.errors import TimedOut, Unsupported, check
 from dividere.options import Options, pointer_of
 
 
@@ -99,10 +98,19 @@ class Proxy(Connector):
         if handle:
             lib.proxy_close(handle)
 
+    def wait_ended(self, timeout: float | None = None) -> None:
+        """Waits until it has ended: returns once it was stopped, and raises what went wrong where a fault of its own
+        ended it, which closes it. TimedOut while it runs."""
+        await_end(lib.proxy_wait_ended, self._id, timeout)
+
     def run(self) -> None:
         """Waits until it is stopped: the library runs it."""
-        while not self.done_ and self._id:
-            threading.Event().wait(0.1)
+        while not self.done_:
+            try:
+                # Programs may set `done_`, which nobody is told of.
+                return self.wait_ended(0.1)
+            except TimedOut:
+                pass
 
     @property
     def last_endpoint(self) -> str:

@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
@@ -197,3 +198,11 @@ def check_aside(call: Callable[[int], int], ms: int, slice_ms: int = _SLICE_MS) 
     status, text = aside(call, ms, slice_ms)
     if status:
         raise error_of(status, text)
+
+
+def await_end(wait_ended: Callable[[int, int], int], number: int, timeout: float | None) -> None:
+    """Waits until the server with this number has ended, and raises its fault where it had one. 0 has ended before."""
+    if number:
+        status, text = aside(partial(wait_ended, number), milliseconds(timeout))
+        if status not in (0, Status.CLOSED):
+            raise error_of(status, text)

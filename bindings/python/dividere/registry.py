@@ -18,7 +18,7 @@ from dividere import MsgLib, _abi, _logging, messaging
 from dividere._abi import WatchKind
 from dividere._connector import text_of, until_closed
 from dividere._library import lib, quick
-from dividere._waiting import check_aside, milliseconds
+from dividere._waiting import await_end, check_aside, milliseconds
 from dividere.errors import NotFound, check
 from dividere.options import Options, pointer_of
 
@@ -196,6 +196,11 @@ class ServiceRegistry:
                 check(lib.registry_server_close(handle))
 
         close = stop
+
+        def wait_ended(self, timeout: float | None = None) -> None:
+            """Waits until it has ended: returns once it was stopped, and raises what went wrong where a fault of its
+            own ended it, which closes it. TimedOut while it runs."""
+            await_end(lib.registry_server_wait_ended, self._id, timeout)
 
         def __enter__(self) -> ServiceRegistry.Server:
             return self
