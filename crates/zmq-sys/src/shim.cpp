@@ -59,70 +59,6 @@ void give_back(char *slab_, uint32_t users_) {
 
 extern "C" void zmq_sys_close_in_slab(void *, void *slab_) { give_back(static_cast<char *>(slab_), 1); }
 
-/*  Large messages take blocks, of which some are kept when they are closed, for
-    the next: malloc gives memory of such sizes back to the system, and fetches it
-    again page by page, which takes longer than to fill it. 4 MiB of them are kept
-    at most, for the whole process. There is no lock, so that a fork finds none
-    taken.                                                                    */
-const size_t smallest_block = 8 * 1024;
-const size_t largest_block = 2 * 1024 * 1024;
-const size_t most_kept = 4 * 1024 * 1024;
-/*  Sizes of blocks: four for each power of two.                              */
-const size_t block_sizes = 32;
-const size_t kept_of_a_size = 32;
-
-std::atomic<char *> blocks[block_sizes][kept_of_a_size];
-std::atomic<size_t> kept;
-
-/*  The size of the block for so many bytes, and its number.                  */
-size_t block_size(size_t bytes_, size_t *number_) {
-    size_t power = smallest_block;
-    size_t number = 0;
-    while (power * 2 < bytes_) {
-        power *= 2;
-        number += 4;
-    }
-    const size_t step = power / 4;
-    const size_t steps = (bytes_ - power + step - 1) / step;
-    *number_ = number + steps - 1;
-    return power + steps * step;
-}
-
-char *take_block(size_t size_, size_t number_) {
-    for (size_t i = 0; i < kept_of_a_size; ++i) {
-        if (!blocks[number_][i].load(std::memory_order_relaxed))
-            continue;
-        char *const block = blocks[number_][i].exchange(NULL, std::memory_order_acquire);
-        if (block) {
-            kept.fetch_sub(size_, std::memory_order_relaxed);
-            return block;
-        }
-    }
-    return static_cast<char *>(malloc(size_));
-}
-
-void give_back_block(char *block_, size_t size_, size_t number_) {
-    if (kept.fetch_add(size_, std::memory_order_relaxed) + size_ <= most_kept)
-        for (size_t i = 0; i < kept_of_a_size; ++i) {
-            char *none = NULL;
-            if (blocks[number_][i].compare_exchange_strong(none, block_, std::memory_order_release,
-                                                           std::memory_order_relaxed))
-                return;
-        }
-    kept.fetch_sub(size_, std::memory_order_relaxed);
-    free(block_);
-}
-
-extern "C" void zmq_sys_close_block(void *, void *block_) {
-    const size_t size = *static_cast<size_t *>(block_);
-    size_t number;
-    block_size(size, &number);
-    give_back_block(static_cast<char *>(block_), size, number);
-}
-
-/*  In front of a message in a block.                                         */
-const size_t block_header = 16;
-
 /*  The thread ends: its slab is left to the messages in it.                  */
 struct ending_t {
     ~ending_t() {
@@ -177,17 +113,6 @@ int zmq_sys_msg_init_size(zmq_msg_t *msg_, size_t size_) {
             supply.next += taken;
             ++supply.made;
             return msg->init_external_storage(content, content + 1, size_, zmq_sys_close_in_slab, supply.slab);
-        }
-    }
-    const size_t whole = block_header + sizeof(content_t) + size_;
-    if (size_ >= smallest_block && size_ < largest_block && whole <= largest_block) {
-        size_t number;
-        const size_t taken = block_size(whole, &number);
-        char *const block = take_block(taken, number);
-        if (block) {
-            *reinterpret_cast<size_t *>(block) = taken;
-            content_t *const content = reinterpret_cast<content_t *>(block + block_header);
-            return msg->init_external_storage(content, content + 1, size_, zmq_sys_close_block, block);
         }
     }
 #endif
