@@ -3,7 +3,7 @@
 mod common;
 
 use common::zmtp::Peer;
-use dividere::{Channel, Deadline, Filter, Message, Options, Publisher, Subscriber};
+use dividere::{send_many, Channel, Deadline, Filter, FullQueue, Message, Options, Publisher, Status, Subscriber};
 
 fn soon() -> Deadline {
     Deadline::from_ms(20_000)
@@ -127,4 +127,52 @@ fn a_subscription_too_long_to_come_from_a_friend_ends_its_connection_and_no_othe
     foreign.read_to_the_end().unwrap();
     becomes(&publisher, None, 1);
     assert_eq!(good.statistics().unwrap().reconnects, 0);
+}
+
+#[test]
+fn whoever_waits_for_subscribers_hears_of_each_beside_sends_that_fail_or_wait() {
+    const MORE: usize = 8;
+    for (policy, many) in [
+        (FullQueue::Fail, false),
+        (FullQueue::Fail, true),
+        (FullQueue::Block, false),
+        (FullQueue::Block, true),
+    ] {
+        let mut options = Options::new();
+        options.set_send_high_water_mark(4).unwrap();
+        options.set_full_queue(Some(policy));
+        let publisher = Publisher::new("tcp://127.0.0.1:*", &options).unwrap();
+        let at = publisher.last_endpoint().unwrap();
+        // It reads nothing, so that its queue is full.
+        let context = zmq::Context::new();
+        let stuck = context.socket(zmq::SUB).unwrap();
+        stuck.set_rcvhwm(1).unwrap();
+        stuck.connect(&at).unwrap();
+        stuck.set_subscribe(b"").unwrap();
+        publisher.wait_for_subscribers(None, 1, soon()).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| loop {
+                let mut message = Message::from_bytes(&[0; 60_000]).unwrap();
+                let sent = match many {
+                    true => send_many(&publisher, &mut [&mut message]).map(|_sent| ()),
+                    false => publisher.send(&mut message),
+                };
+                if sent.is_err_and(|error| error.status() == Status::Closed) {
+                    break;
+                }
+            });
+            let mut subscribers = Vec::new();
+            let mut heard = Ok(());
+            for count in 0..MORE {
+                let connects = scope.spawn(|| Subscriber::new(&at, Filter::All, &Options::new()).unwrap());
+                heard = publisher.wait_for_subscribers(None, count + 2, soon());
+                subscribers.push(connects.join().unwrap());
+                if heard.is_err() {
+                    break;
+                }
+            }
+            publisher.close().unwrap();
+            heard.unwrap();
+        });
+    }
 }

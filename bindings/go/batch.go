@@ -160,6 +160,9 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 	if most < 1 {
 		return nil, errorf(StatusInvalidArgument, "RecvMany receives one message at least")
 	}
+	if err := receivable[T](); err != nil {
+		return nil, err
+	}
 	if ctx.Err() != nil {
 		return nil, contextError(ctx)
 	}
@@ -172,11 +175,16 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 	defer b.giveBack()
 	result := C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
 	if result.status == C.DIVIDERE_WOULD_BLOCK {
-		soon := func(ms C.int64_t) bool {
+		within := func(ms C.int64_t) bool {
 			result = C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
 			return result.status != C.DIVIDERE_WOULD_BLOCK
 		}
-		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return soon(0) }, soon: soon})
+		soon := within
+		if h.connects {
+			// A request gives up what it waited for in vain.
+			soon = nil
+		}
+		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return within(0) }, soon: soon})
 		if err != nil {
 			return nil, err
 		}

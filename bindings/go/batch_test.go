@@ -1,13 +1,16 @@
 package dividere_test
 
 import (
+	"errors"
 	"math/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // What fills a batch by number, what fills it by bytes, and what is too large for any.
@@ -50,5 +53,48 @@ func TestBatchesOfAllSizesArriveWholeAndInOrder(t *testing.T) {
 		if !proto.Equal(m, all[i]) {
 			t.Fatalf("message %d is another one, of %d bytes, not %d", i, len(m.GetSensor()), len(all[i].GetSensor()))
 		}
+	}
+}
+
+// A request gives up what it waits for in vain: so a batch that is received from one waits in one piece.
+func TestABatchFromARequestWaitsForALateReply(t *testing.T) {
+	response, err := dividere.NewResponse("tcp://127.0.0.1:*")
+	must(t, err)
+	defer response.Close()
+	at, err := response.LastEndpoint()
+	must(t, err)
+	request, err := dividere.NewRequest(at)
+	must(t, err)
+	defer request.Close()
+	must(t, request.Send(soon(t), &testpb.Reading{Sensor: proto.String("asked")}))
+	_, err = dividere.Recv[*testpb.Reading](soon(t), response)
+	must(t, err)
+	answered := make(chan error)
+	go func() {
+		// Longer than a wait in C is.
+		time.Sleep(100 * time.Millisecond)
+		answered <- response.Send(soon(t), &testpb.Reading{Sensor: proto.String("late")})
+	}()
+	some, err := dividere.RecvMany[*testpb.Reading](soon(t), request, 10)
+	must(t, err)
+	if len(some) != 1 || some[0].GetSensor() != "late" {
+		t.Fatalf("%v came", some)
+	}
+	must(t, <-answered)
+}
+
+func TestATypeThatCannotBeMadeIsRefusedBeforeAMessageIsTaken(t *testing.T) {
+	p, s := pair(t)
+	must(t, p.Send(soon(t), &testpb.Reading{Sensor: proto.String("stays")}))
+	if _, err := dividere.RecvMany[*dynamicpb.Message](soon(t), s, 10); !errors.Is(err, dividere.ErrInvalidArgument) {
+		t.Fatalf("%v", err)
+	}
+	if _, err := dividere.Recv[*dynamicpb.Message](soon(t), s); !errors.Is(err, dividere.ErrInvalidArgument) {
+		t.Fatalf("%v", err)
+	}
+	some, err := dividere.RecvMany[proto.Message](soon(t), s, 10)
+	must(t, err)
+	if len(some) != 1 {
+		t.Fatalf("%d messages came", len(some))
 	}
 }

@@ -108,3 +108,18 @@ func parseAs[T proto.Message](v *view) (T, error) {
 	}
 	return m, nil
 }
+
+// receivable refuses a type that cannot be made from nothing, as *dynamicpb.Message, before a message is taken for it.
+func receivable[T proto.Message]() (err error) {
+	var none T
+	if any(none) == nil {
+		return nil
+	}
+	defer func() {
+		if recover() != nil {
+			err = errorf(StatusInvalidArgument, "no message of this type can be made: receive a proto.Message, or with RecvInto")
+		}
+	}()
+	none.ProtoReflect().Type()
+	return nil
+}

@@ -89,6 +89,9 @@ func (h *handle) received(ctx context.Context, use func(*slot) error) error {
 // closed; ErrState where (Request, Response) it is out of turn, or where a reactor has the handle.
 func Recv[T proto.Message](ctx context.Context, from Receiver) (T, error) {
 	var m T
+	if err := receivable[T](); err != nil {
+		return m, err
+	}
 	err := from.receiver().received(ctx, func(s *slot) (err error) {
 		m, err = parseAs[T](s.view())
 		return err

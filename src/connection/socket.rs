@@ -12,6 +12,7 @@ pub(crate) use receiving::Received;
 pub use sending::Room;
 pub(crate) use waiting::ROOM_SLICE;
 
+use std::cell::Cell;
 use std::ffi::c_void;
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -122,6 +123,9 @@ pub(crate) struct Entered<'a> {
     reader_comes_back: bool,
     /// The one who gives the lock back is the only sleeper.
     alone: bool,
+    /// libzmq may have processed commands: of a publisher, what subscribers said lies in the socket now, and its descriptor
+    /// tells of it no more.
+    looked: Cell<bool>,
 }
 
 impl Socket {
@@ -295,6 +299,7 @@ impl Socket {
             room: false,
             reader_comes_back: false,
             alone: false,
+            looked: Cell::new(false),
         })
     }
 
@@ -370,12 +375,15 @@ pub(crate) fn would_block() -> Error {
 }
 
 impl Entered<'_> {
+    /// For another of libzmq's calls: most of them process commands.
     pub fn raw(&self) -> *mut c_void {
+        self.looked.set(true);
         self.socket.raw
     }
 
     /// ZMQ_EVENTS; processes the socket's commands.
     pub fn events(&mut self) -> Result<i32> {
+        self.looked.set(true);
         let mut events: i32 = 0;
         loop {
             let mut size = std::mem::size_of::<i32>();

@@ -1,7 +1,5 @@
 //! Sending: whole messages or nothing of them, and what a full queue does.
 
-use std::sync::atomic::Ordering;
-
 use crate::connection::clock::Deadline;
 use crate::connection::errno;
 use crate::connection::frame::Frame;
@@ -116,13 +114,11 @@ impl Socket {
         entered.try_send(frames)
     }
 
-    /// A send may have swallowed the news of a subscription: while somebody waits for one, and now and then, the
-    /// service thread looks.
+    /// Now and then the service thread looks at what subscribers said, also while nobody waits for one: see
+    /// `Entered::tell_of_news`.
     fn after_sending(&self, messages: u64) {
-        let Some(subscribers) = &self.subscribers else { return };
         const LOOK_EVERY: u64 = 32_768;
-        let due = self.counters.messages_out() % LOOK_EVERY < messages;
-        if subscribers.waited_for.load(Ordering::Acquire) || due {
+        if self.subscribers.is_some() && self.counters.messages_out() % LOOK_EVERY < messages {
             self.process.service.poke(self.id);
         }
     }
@@ -205,6 +201,7 @@ impl Entered<'_> {
     }
 
     fn send_frame(&mut self, frame: &mut Frame, flags: i32) -> Result<()> {
+        self.looked.set(true);
         loop {
             // SAFETY: the socket is open and locked, the frame initialised; on success libzmq owns its content
             // and leaves an empty message.

@@ -6,6 +6,7 @@
 //! where there is something for a sleeper, its ring is readable. (docs/libzmq.md, "Waiting")
 
 use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::connection::clock::{Deadline, Patience};
@@ -300,10 +301,25 @@ impl Drop for Entered<'_> {
         if (readers || writers) && !self.alone && state.open {
             self.ring_others(readers, writers);
         }
+        if self.looked.get() {
+            self.tell_of_news();
+        }
     }
 }
 
 impl Entered<'_> {
+    /// Whoever makes libzmq look at its commands, and be it by a send that fails, may swallow the news of a subscription:
+    /// while somebody waits for one, the service thread takes it from the socket.
+    #[inline]
+    fn tell_of_news(&self) {
+        let Some(subscribers) = &self.socket.subscribers else {
+            return;
+        };
+        if subscribers.waited_for.load(Ordering::Acquire) && self.state.open {
+            self.socket.process.service.poke(self.socket.id);
+        }
+    }
+
     /// There is room, and nobody who would use it: a request is sent only while it is connected, and who waits at the
     /// descriptor hears of connections otherwise.
     fn sends_not_yet(&self) -> bool {
