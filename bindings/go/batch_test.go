@@ -5,7 +5,6 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
-	"time"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
@@ -69,10 +68,11 @@ func TestABatchFromARequestWaitsForALateReply(t *testing.T) {
 	must(t, request.Send(soon(t), &testpb.Reading{Sensor: proto.String("asked")}))
 	_, err = dividere.Recv[*testpb.Reading](soon(t), response)
 	must(t, err)
-	answered := make(chan error)
+	before := dividere.Sleeping()
+	answered := make(chan error, 1)
 	go func() {
-		// Longer than a wait in C is.
-		time.Sleep(100 * time.Millisecond)
+		// After the moment for which a wait is one in C.
+		until(t, "the request sleeps", func() bool { return dividere.Sleeping() > before })
 		answered <- response.Send(soon(t), &testpb.Reading{Sensor: proto.String("late")})
 	}()
 	some, err := dividere.RecvMany[*testpb.Reading](soon(t), request, 10)

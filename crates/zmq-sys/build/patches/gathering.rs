@@ -6,10 +6,6 @@ use super::Patch;
 
 const GATHERING: &str = "one wake-up for several messages";
 
-const LATER: &str = "        _flushing.flush (pipe_);
-    return true;
-";
-
 pub const PATCHES: &[Patch] = &[
     Patch {
         file: "src/pipe.hpp",
@@ -124,7 +120,9 @@ void send_routing_id (pipe_t *pipe_, const options_t &options_);
         old: "        pipe_->flush ();
     return true;
 ",
-        new: LATER,
+        new: "        _flushing.flush (pipe_);
+    return true;
+",
     },
     Patch {
         file: "src/dist.cpp",
