@@ -58,10 +58,11 @@ sanitize_address() {
     # that returned. Two tests are run without: the one measures the memory that is
     # used; in the other a process forks while its other threads free memory, and its
     # child waits for ever for the lock of what was kept aside, which the sanitizer
-    # does not mind at a fork. One that counts what malloc is asked for is left out.
+    # does not mind at a fork. Two that count what malloc and the system are asked for
+    # are left out.
     local not_kept=limits\|forking
     ASAN_OPTIONS=$options:detect_stack_use_after_return=1:quarantine_size_mb=16 \
-        each_rust_test 'address ' "$limit" "$(tests_not_named "$not_kept|allocations")"
+        each_rust_test 'address ' "$limit" "$(tests_not_named "$not_kept|allocations|blocks")"
     ASAN_OPTIONS=$options:quarantine_size_mb=0:thread_local_quarantine_size_kb=0:detect_stack_use_after_return=0 \
         each_rust_test 'address ' "$limit" "$(tests_named "$not_kept")"
 }
@@ -95,7 +96,8 @@ sanitize_thread() {
         doing_nothing_costs_next_to_nothing \
         a_publisher_loses_nothing_at_exit a_dealer_loses_nothing_at_exit \
         a_thousand_handles_leave_nothing_behind \
-        thousands_of_subscriptions_all_arrive_also_after_a_restart; do
+        thousands_of_subscriptions_all_arrive_also_after_a_restart \
+        memory_of_large_messages_is_used_again_and_bounded; do
         skip+=(--skip "$name")
     done
     each_rust_test 'thread ' "$limit" "$list" "${skip[@]}"

@@ -5,11 +5,15 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#ifndef _WIN32
+#include <sys/mman.h>
+#endif
 
 #include <atomic>
 #include <new>
 
 #include "precompiled.hpp"
+#include "err.hpp"
 #include "msg.hpp"
 #include "socket_base.hpp"
 #include "zmq_draft.h"
@@ -58,6 +62,118 @@ void give_back(char *slab_, uint32_t users_) {
 }
 
 extern "C" void zmq_sys_close_in_slab(void *, void *slab_) { give_back(static_cast<char *>(slab_), 1); }
+
+/*  Large messages take blocks, which stay for the next when they are closed:
+    malloc gives such memory back to the system, and fetches it again page by page,
+    which takes longer than to fill it. There are 4 MiB of them at most for the
+    whole process: what they cannot hold is malloc's, as where many messages wait.
+    They are the system's own, since one in malloc's memory could hold on to all
+    that lies below it. There is no lock, so that a fork finds none taken.    */
+#if !defined ZMQ_HAVE_WINDOWS && !defined __SANITIZE_ADDRESS__
+#define ZMQ_SYS_BLOCKS
+const size_t smallest_block = 32 * 1024;
+const size_t largest_block = 2 * 1024 * 1024;
+const size_t most_mapped = 4 * 1024 * 1024;
+/*  Sizes of blocks: four for each power of two.                              */
+const size_t block_sizes = 24;
+const size_t kept_of_a_size = 32;
+
+std::atomic<char *> blocks[block_sizes][kept_of_a_size];
+/*  How many bytes are in blocks, and how many blocks wait for a message.     */
+std::atomic<size_t> mapped;
+std::atomic<size_t> kept;
+
+/*  The size of the block for so many bytes, and its number.                  */
+size_t block_size(size_t bytes_, size_t *number_) {
+    size_t power = smallest_block;
+    size_t number = 0;
+    while (power * 2 < bytes_) {
+        power *= 2;
+        number += 4;
+    }
+    const size_t step = power / 4;
+    const size_t steps = bytes_ > power ? (bytes_ - power + step - 1) / step : 1;
+    *number_ = number + steps - 1;
+    return power + steps * step;
+}
+
+size_t size_of_blocks(size_t number_) {
+    const size_t power = smallest_block << number_ / 4;
+    return power + (number_ % 4 + 1) * (power / 4);
+}
+
+void unmap_block(char *block_, size_t size_) {
+    const int rc = munmap(block_, size_);
+    errno_assert(rc == 0);
+    mapped.fetch_sub(size_, std::memory_order_relaxed);
+}
+
+char *take_kept(size_t number_) {
+    for (size_t i = 0; i < kept_of_a_size; ++i) {
+        if (!blocks[number_][i].load(std::memory_order_relaxed))
+            continue;
+        char *const block = blocks[number_][i].exchange(NULL, std::memory_order_acquire);
+        if (block) {
+            kept.fetch_sub(1, std::memory_order_relaxed);
+            return block;
+        }
+    }
+    return NULL;
+}
+
+/*  Blocks of other sizes that wait make way for one of so many bytes.        */
+void make_room(size_t size_) {
+    for (size_t number = 0; number < block_sizes; ++number)
+        while (kept.load(std::memory_order_relaxed) > 0 &&
+               mapped.load(std::memory_order_relaxed) + size_ > most_mapped) {
+            char *const block = take_kept(number);
+            if (!block)
+                break;
+            unmap_block(block, size_of_blocks(number));
+        }
+}
+
+/*  NULL where there is none to be had.                                       */
+char *take_block(size_t size_, size_t number_) {
+    if (kept.load(std::memory_order_relaxed) > 0) {
+        char *const block = take_kept(number_);
+        if (block)
+            return block;
+    }
+    make_room(size_);
+    if (mapped.fetch_add(size_, std::memory_order_relaxed) + size_ <= most_mapped) {
+        void *const block = mmap(NULL, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block != MAP_FAILED)
+            return static_cast<char *>(block);
+    }
+    mapped.fetch_sub(size_, std::memory_order_relaxed);
+    return NULL;
+}
+
+void give_back_block(char *block_, size_t size_, size_t number_) {
+    /*  Before it can be taken, so that the number does not fall below zero.  */
+    kept.fetch_add(1, std::memory_order_relaxed);
+    for (size_t i = 0; i < kept_of_a_size; ++i) {
+        char *none = NULL;
+        if (!blocks[number_][i].load(std::memory_order_relaxed) &&
+            blocks[number_][i].compare_exchange_strong(none, block_, std::memory_order_release,
+                                                       std::memory_order_relaxed))
+            return;
+    }
+    kept.fetch_sub(1, std::memory_order_relaxed);
+    unmap_block(block_, size_);
+}
+
+extern "C" void zmq_sys_close_block(void *, void *block_) {
+    const size_t size = *static_cast<size_t *>(block_);
+    size_t number;
+    block_size(size, &number);
+    give_back_block(static_cast<char *>(block_), size, number);
+}
+
+/*  In front of a message in a block.                                         */
+const size_t block_header = 16;
+#endif
 
 /*  The thread ends: its slab is left to the messages in it.                  */
 struct ending_t {
@@ -113,6 +229,19 @@ int zmq_sys_msg_init_size(zmq_msg_t *msg_, size_t size_) {
             supply.next += taken;
             ++supply.made;
             return msg->init_external_storage(content, content + 1, size_, zmq_sys_close_in_slab, supply.slab);
+        }
+    }
+#endif
+#ifdef ZMQ_SYS_BLOCKS
+    const size_t whole = block_header + sizeof(content_t) + size_;
+    if (size_ >= smallest_block && size_ < largest_block && whole <= largest_block) {
+        size_t number;
+        const size_t taken = block_size(whole, &number);
+        char *const block = take_block(taken, number);
+        if (block) {
+            *reinterpret_cast<size_t *>(block) = taken;
+            content_t *const content = reinterpret_cast<content_t *>(block + block_header);
+            return msg->init_external_storage(content, content + 1, size_, zmq_sys_close_block, block);
         }
     }
 #endif

@@ -61,7 +61,7 @@ impl Drop for Held {
 
 /// Below, at and above what is inline, what shares memory, and what fills a slab to its last byte.
 const SIZES: [usize; 14] = [
-    0, 1, 33, 34, 64, 104, 255, 1_000, 1_500, 1_535, 1_536, 1_537, 4_000, 20_000,
+    0, 1, 33, 34, 64, 104, 255, 1_000, 1_500, 1_535, 1_536, 1_537, 4_000, 40_000,
 ];
 
 fn size_of(number: usize) -> usize {
@@ -184,4 +184,28 @@ fn source_of_a_message(plain: bool) -> c_int {
 fn messages_are_plain_where_that_was_asked_for() {
     assert!(source_of_a_message(false) >= 0);
     assert_eq!(source_of_a_message(true), -1);
+}
+
+#[test]
+fn large_messages_have_room_for_what_they_were_made_for() {
+    // Around every size at which the block changes, with what is in front of it; of the largest ones, some.
+    let whole = (15..=18).flat_map(|power| (4..8).map(move |quarters| (1_usize << power) / 4 * quarters));
+    let edges: Vec<usize> = whole
+        .chain([1 << 20, 1 << 21])
+        .flat_map(|size| [size - 57, size - 56, size - 55, size, size + 1])
+        .collect();
+    for _again in 0..2 {
+        let mut held: Vec<Held> = Vec::new();
+        for (number, size) in edges.iter().enumerate() {
+            let message = Held::new(number, *size);
+            // Some are closed by another thread, where others are made.
+            match number % 3 {
+                0 => thread::spawn(move || drop(message)).join().unwrap(),
+                _ => held.push(message),
+            }
+            if held.len() > 24 {
+                drop(held.swap_remove(number % 24));
+            }
+        }
+    }
 }

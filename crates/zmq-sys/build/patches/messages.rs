@@ -3,6 +3,7 @@
 use super::Patch;
 
 const PLAIN: &str = "received messages without properties";
+const BLOCKS: &str = "large messages are received into blocks that are used again";
 const COUNTED_AT_ONCE: &str = "messages of a buffer are counted at once";
 
 pub const PATCHES: &[Patch] = &[
@@ -54,6 +55,27 @@ pub const PATCHES: &[Patch] = &[
 ",
         new: "    if (_metadata && !_options.plain_messages)
         msg_->set_metadata (_metadata);
+",
+    },
+    // Those that do not fit into the buffer; see src/shim.cpp.
+    Patch {
+        file: "src/v2_decoder.cpp",
+        why: BLOCKS,
+        old: "        rc = _in_progress.init_size (static_cast<size_t> (msg_size_));
+",
+        new: "        rc = zmq_sys_msg_init_size (
+          reinterpret_cast<zmq_msg_t *> (&_in_progress),
+          static_cast<size_t> (msg_size_));
+",
+    },
+    Patch {
+        file: "src/v2_decoder.cpp",
+        why: BLOCKS,
+        old: "#include \"err.hpp\"
+",
+        new: "#include \"err.hpp\"
+
+extern \"C\" int zmq_sys_msg_init_size (zmq_msg_t *msg_, size_t size_);
 ",
     },
     // A buffer's counter went up with each message in it, in the thread that reads, while the one that receives took it
