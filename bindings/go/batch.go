@@ -107,7 +107,7 @@ func fill[T proto.Message](b *batch, messages []T) (int, error) {
 		if !reflected.IsValid() {
 			return filled, errNil
 		}
-		size := proto.Size(m)
+		size := sizeReflected(reflected)
 		if size > mostCopied || size > batchBytes-used {
 			break
 		}
@@ -157,41 +157,11 @@ func (h *handle) sendBatch(ctx context.Context, b *batch, count int) (int, error
 // and those that cannot be decoded, come as errors.Join of a DecodeError each, beside the messages that are good. For a
 // Subscriber or a Dealer; a message that is to be answered comes from RecvMessage.
 func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]T, error) {
-	if most < 1 {
-		return nil, errorf(StatusInvalidArgument, "RecvMany receives one message at least")
-	}
-	if err := receivable[T](); err != nil {
-		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, contextError(ctx)
-	}
-	h := from.receiver()
-	defer runtime.KeepAlive(h)
-	b, err := takeBatch()
+	b, err := recvBatch[T](ctx, from, most)
 	if err != nil {
 		return nil, err
 	}
 	defer b.giveBack()
-	result := C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
-	if result.status == C.DIVIDERE_WOULD_BLOCK {
-		within := func(ms C.int64_t) bool {
-			result = C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
-			return result.status != C.DIVIDERE_WOULD_BLOCK
-		}
-		soon := within
-		if h.connects {
-			// A request gives up what it waited for in vain.
-			soon = nil
-		}
-		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return within(0) }, soon: soon})
-		if err != nil {
-			return nil, err
-		}
-	}
-	if err := taken(result); err != nil {
-		return nil, err
-	}
 	messages := make([]T, 0, b.c.received)
 	var wrong []error
 	views := unsafe.Slice(b.c.views, b.c.received)
@@ -205,6 +175,47 @@ func RecvMany[T proto.Message](ctx context.Context, from Receiver, most int) ([]
 		messages = append(messages, m)
 	}
 	return messages, errors.Join(wrong...)
+}
+
+// recvBatch receives some messages of the type T, which the caller gives back.
+func recvBatch[T proto.Message](ctx context.Context, from Receiver, most int) (*batch, error) {
+	if most < 1 {
+		return nil, errorf(StatusInvalidArgument, "a batch is of one message at least")
+	}
+	if err := receivable[T](); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, contextError(ctx)
+	}
+	h := from.receiver()
+	defer runtime.KeepAlive(h)
+	b, err := takeBatch()
+	if err != nil {
+		return nil, err
+	}
+	result := C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), 0)
+	if result.status == C.DIVIDERE_WOULD_BLOCK {
+		within := func(ms C.int64_t) bool {
+			result = C.dividere_go_batch_recv(h.socket(), b.c, C.size_t(min(most, batchMessages)), ms)
+			return result.status != C.DIVIDERE_WOULD_BLOCK
+		}
+		soon := within
+		if h.connects {
+			// A request gives up what it waited for in vain.
+			soon = nil
+		}
+		err := h.await(ctx, wait{at: &h.ready, attempt: func() bool { return within(0) }, soon: soon})
+		if err != nil {
+			b.giveBack()
+			return nil, err
+		}
+	}
+	if err := taken(result); err != nil {
+		b.giveBack()
+		return nil, err
+	}
+	return b, nil
 }
 
 // So many messages are allocated at once: whoever keeps one of them keeps the others, too, without what they hold.
@@ -250,7 +261,7 @@ func (k *making[T]) parse(v *view) (T, error) {
 		k.next = unsafe.Add(k.next, k.element.Size())
 	}
 	// Merged: it is empty.
-	if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(v.content(), m); err != nil {
+	if err := merging.Unmarshal(v.content(), m); err != nil {
 		return none, v.unparsable(err)
 	}
 	return m, nil

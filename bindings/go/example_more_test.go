@@ -42,6 +42,47 @@ func ExampleSendMany() {
 	// Output: 1000 499500
 }
 
+func ExampleBatch() {
+	ctx := context.Background()
+	publisher, err := dividere.NewPublisher("tcp://127.0.0.1:*")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer publisher.Close()
+	endpoint, err := publisher.LastEndpoint()
+	if err != nil {
+		log.Fatal(err)
+	}
+	subscriber, err := dividere.NewSubscriber(endpoint)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer subscriber.Close()
+	if err := publisher.WaitForSubscribers(ctx, 1, ""); err != nil {
+		log.Fatal(err)
+	}
+	for range 3 {
+		if err := publisher.Send(ctx, wrapperspb.Bytes(make([]byte, 100_000))); err != nil {
+			log.Fatal(err)
+		}
+	}
+	// The memory of the first messages is that of the last: nothing for the garbage collector.
+	var batch dividere.Batch[*wrapperspb.BytesValue]
+	total, received := 0, 0
+	for received < 3 {
+		images, err := batch.Recv(ctx, subscriber, 256)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, image := range images {
+			total += len(image.GetValue())
+		}
+		received += len(images)
+	}
+	fmt.Println(total, "bytes")
+	// Output: 300000 bytes
+}
+
 func ExampleDecodeError() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

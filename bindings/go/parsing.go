@@ -39,6 +39,14 @@ func (v *view) undecodable(err error) error {
 
 // parseInto parses the message into m, which is of the type that it has to be.
 func (v *view) parseInto(m proto.Message) error {
+	if err := v.expect(m); err != nil {
+		return err
+	}
+	return v.parse(m)
+}
+
+// expect fails where the message is not of the type of m.
+func (v *view) expect(m proto.Message) error {
 	want := m.ProtoReflect().Descriptor().FullName()
 	if v.kind == C.DIVIDERE_MESSAGE_UNDECODABLE {
 		return v.undecodable(errorf(StatusDecode, "what came is no envelope"))
@@ -46,7 +54,7 @@ func (v *view) parseInto(m proto.Message) error {
 	if v.typeName() != string(want) {
 		return v.undecodable(errorf(StatusType, "a message of the type "+v.describe()+" came, and "+string(want)+" was asked for"))
 	}
-	return v.parse(m)
+	return nil
 }
 
 func (v *view) describe() string {
@@ -57,11 +65,15 @@ func (v *view) describe() string {
 }
 
 func (v *view) parse(m proto.Message) error {
-	if err := proto.Unmarshal(v.content(), m); err != nil {
+	// proto.Unmarshal would look for m behind what it reflects, to reset it.
+	proto.Reset(m)
+	if err := merging.Unmarshal(v.content(), m); err != nil {
 		return v.unparsable(err)
 	}
 	return nil
 }
+
+var merging = proto.UnmarshalOptions{Merge: true}
 
 func (v *view) unparsable(err error) error {
 	return v.undecodable(errorf(StatusDecode, "no message of the type "+v.describe()+": "+err.Error()))

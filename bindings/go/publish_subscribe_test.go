@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 
 	"example.com/dividere"
@@ -83,8 +82,8 @@ func TestWhatCannotBeDecodedComesBackWithItsBytes(t *testing.T) {
 	ctx := soon(t)
 	must(t, p.SendBytes(ctx, []byte("no envelope")))
 	must(t, p.Send(ctx, reading(2)))
-	must(t, p.SendBytes(ctx, envelope("acme.v1.Unknown", "\x0a\x01x")))
-	must(t, p.SendBytes(ctx, envelope("acme.v1.Reading", "\xff")))
+	must(t, p.SendBytes(ctx, envelope("acme.v1.Unknown", []byte("\x0a\x01x"))))
+	must(t, p.SendBytes(ctx, envelope("acme.v1.Reading", []byte{0xff})))
 	for _, want := range []struct {
 		err           error
 		name, payload string
@@ -114,13 +113,6 @@ func TestWhatCannotBeDecodedComesBackWithItsBytes(t *testing.T) {
 	if counted.DecodeErrors != 1 || counted.MessagesIn != 4 {
 		t.Fatalf("%+v", counted)
 	}
-}
-
-// envelope writes one as wire.md says, for names and payloads below 128 bytes.
-func envelope(name, payload string) []byte {
-	url := "type.googleapis.com/" + name
-	content := fmt.Sprintf("\x0a%c%s\x12%c%s", len(url), url, len(payload), payload)
-	return []byte(fmt.Sprintf("\x0a%c%s\x12%c%s", len(name), name, len(content), content))
 }
 
 func TestALoopReceivesUntilTheHandleIsClosed(t *testing.T) {

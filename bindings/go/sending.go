@@ -27,11 +27,15 @@ func (h *handle) send(ctx context.Context, m proto.Message) error {
 	if err := ctx.Err(); err != nil {
 		return contextError(ctx)
 	}
-	if isNil(m) {
+	if m == nil {
+		return errNil
+	}
+	reflected := m.ProtoReflect()
+	if !reflected.IsValid() {
 		return errNil
 	}
 	defer runtime.KeepAlive(h)
-	size := proto.Size(m)
+	size := sizeReflected(reflected)
 	if size > mostCopied {
 		s, err := takeSlot()
 		if err != nil {
@@ -46,10 +50,10 @@ func (h *handle) send(ctx context.Context, m proto.Message) error {
 	scratch := scratches.Get().(*[]byte)
 	defer scratches.Put(scratch)
 	payload := (*scratch)[:size]
-	if err := serialise(m, payload); err != nil {
+	if err := serialiseReflected(reflected, payload); err != nil {
 		return err
 	}
-	name, owned := nameOf(m.ProtoReflect().Descriptor().FullName())
+	name, owned := nameOf(reflected.Descriptor().FullName())
 	if owned {
 		defer C.free(unsafe.Pointer(name))
 	}

@@ -136,15 +136,32 @@ func serialise(m proto.Message, place []byte) error {
 	return serialiseReflected(m.ProtoReflect(), place)
 }
 
+// sizeReflected is proto.Size for whoever has looked at the message already.
+func sizeReflected(m protoreflect.Message) int {
+	if methods := m.ProtoMethods(); methods != nil && methods.Size != nil {
+		return methods.Size(protoiface.SizeInput{Message: m}).Size
+	}
+	return proto.Size(m.Interface())
+}
+
 // serialiseReflected is serialise for whoever has looked at the message already.
 func serialiseReflected(m protoreflect.Message, place []byte) error {
 	in := protoiface.MarshalInput{Message: m, Buf: place[:0:len(place)]}
-	out, err := proto.MarshalOptions{UseCachedSize: true}.MarshalState(in)
-	wrote := out.Buf
+	var out protoiface.MarshalOutput
+	var err error
+	if methods := m.ProtoMethods(); methods != nil && methods.Marshal != nil && methods.CheckInitialized != nil {
+		// As proto.MarshalOptions does it, without asking for the size once more.
+		in.Flags |= protoiface.MarshalUseCachedSize
+		if out, err = methods.Marshal(in); err == nil {
+			_, err = methods.CheckInitialized(protoiface.CheckInitializedInput{Message: m})
+		}
+	} else {
+		out, err = proto.MarshalOptions{UseCachedSize: true}.MarshalState(in)
+	}
 	if err != nil {
 		return errorf(StatusInvalidArgument, "the message cannot be serialised: "+err.Error())
 	}
-	if len(wrote) != len(place) || unsafe.SliceData(wrote) != unsafe.SliceData(place) {
+	if len(out.Buf) != len(place) || unsafe.SliceData(out.Buf) != unsafe.SliceData(place) {
 		return errorf(StatusInvalidArgument, "the message was changed while it was serialised")
 	}
 	return nil

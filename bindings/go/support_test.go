@@ -13,6 +13,7 @@ import (
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -130,4 +131,13 @@ func areClosed(t testing.TB, errs ...error) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
+}
+
+// envelope is that of a message of this type, with any content: made from what is written of it, not by the library.
+func envelope(name string, content []byte) []byte {
+	field := func(to []byte, number protowire.Number, data []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(to, number, protowire.BytesType), data)
+	}
+	anything := field(field(nil, 1, []byte("type.googleapis.com/"+name)), 2, content)
+	return field(field(nil, 1, []byte(name)), 2, anything)
 }

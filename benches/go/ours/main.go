@@ -2,7 +2,7 @@
 //
 //	bench_go one|many MODE ENDPOINT SIZE COUNT
 //
-// many sends and receives with the calls for many messages at once.
+// many sends and receives with the calls for many messages at once. What is received is used again, as it is by hand.
 package main
 
 import (
@@ -76,8 +76,9 @@ func (l library) Recv(a harness.Arguments, first func()) error {
 		return err
 	}
 	if l.many {
+		var batch dividere.Batch[*benchpb.Payload]
 		for received := 0; received < a.Count; {
-			some, err := dividere.RecvMany[*benchpb.Payload](background, subscriber, atOnce)
+			some, err := batch.Recv(background, subscriber, atOnce)
 			if err != nil {
 				return err
 			}

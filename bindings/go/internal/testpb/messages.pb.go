@@ -260,6 +260,146 @@ func (x *Strict) GetMust() int32 {
 	return 0
 }
 
+// Fields of bytes in every place where one can stand.
+type Image struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number *int32                 `protobuf:"varint,1,req,name=number" json:"number,omitempty"`
+	Pixels []byte                 `protobuf:"bytes,2,opt,name=pixels" json:"pixels,omitempty"`
+	Mask   []byte                 `protobuf:"bytes,3,opt,name=mask" json:"mask,omitempty"`
+	Tiles  [][]byte               `protobuf:"bytes,4,rep,name=tiles" json:"tiles,omitempty"`
+	// Types that are valid to be assigned to Source:
+	//
+	//	*Image_Name
+	//	*Image_Raw
+	Source          isImage_Source   `protobuf_oneof:"source"`
+	Thumbnail       *Image           `protobuf:"bytes,7,opt,name=thumbnail" json:"thumbnail,omitempty"`
+	Extra           *Image_Extra     `protobuf:"group,8,opt,name=Extra,json=extra" json:"extra,omitempty"`
+	Layers          map[int32][]byte `protobuf:"bytes,10,rep,name=layers" json:"layers,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	extensionFields protoimpl.ExtensionFields
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Image) Reset() {
+	*x = Image{}
+	mi := &file_messages_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Image) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Image) ProtoMessage() {}
+
+func (x *Image) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Image.ProtoReflect.Descriptor instead.
+func (*Image) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Image) GetNumber() int32 {
+	if x != nil && x.Number != nil {
+		return *x.Number
+	}
+	return 0
+}
+
+func (x *Image) GetPixels() []byte {
+	if x != nil {
+		return x.Pixels
+	}
+	return nil
+}
+
+func (x *Image) GetMask() []byte {
+	if x != nil {
+		return x.Mask
+	}
+	return nil
+}
+
+func (x *Image) GetTiles() [][]byte {
+	if x != nil {
+		return x.Tiles
+	}
+	return nil
+}
+
+func (x *Image) GetSource() isImage_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Image) GetName() string {
+	if x != nil {
+		if x, ok := x.Source.(*Image_Name); ok {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+func (x *Image) GetRaw() []byte {
+	if x != nil {
+		if x, ok := x.Source.(*Image_Raw); ok {
+			return x.Raw
+		}
+	}
+	return nil
+}
+
+func (x *Image) GetThumbnail() *Image {
+	if x != nil {
+		return x.Thumbnail
+	}
+	return nil
+}
+
+func (x *Image) GetExtra() *Image_Extra {
+	if x != nil {
+		return x.Extra
+	}
+	return nil
+}
+
+func (x *Image) GetLayers() map[int32][]byte {
+	if x != nil {
+		return x.Layers
+	}
+	return nil
+}
+
+type isImage_Source interface {
+	isImage_Source()
+}
+
+type Image_Name struct {
+	Name string `protobuf:"bytes,5,opt,name=name,oneof"`
+}
+
+type Image_Raw struct {
+	Raw []byte `protobuf:"bytes,6,opt,name=raw,oneof"`
+}
+
+func (*Image_Name) isImage_Source() {}
+
+func (*Image_Raw) isImage_Source() {}
+
 type Reading_Unit struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Name          *string                `protobuf:"bytes,1,opt,name=name" json:"name,omitempty"`
@@ -269,7 +409,7 @@ type Reading_Unit struct {
 
 func (x *Reading_Unit) Reset() {
 	*x = Reading_Unit{}
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -281,7 +421,7 @@ func (x *Reading_Unit) String() string {
 func (*Reading_Unit) ProtoMessage() {}
 
 func (x *Reading_Unit) ProtoReflect() protoreflect.Message {
-	mi := &file_messages_proto_msgTypes[5]
+	mi := &file_messages_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -304,6 +444,67 @@ func (x *Reading_Unit) GetName() string {
 	return ""
 }
 
+type Image_Extra struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Notes         []byte                 `protobuf:"bytes,9,opt,name=notes" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Image_Extra) Reset() {
+	*x = Image_Extra{}
+	mi := &file_messages_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Image_Extra) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Image_Extra) ProtoMessage() {}
+
+func (x *Image_Extra) ProtoReflect() protoreflect.Message {
+	mi := &file_messages_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Image_Extra.ProtoReflect.Descriptor instead.
+func (*Image_Extra) Descriptor() ([]byte, []int) {
+	return file_messages_proto_rawDescGZIP(), []int{5, 0}
+}
+
+func (x *Image_Extra) GetNotes() []byte {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+var file_messages_proto_extTypes = []protoimpl.ExtensionInfo{
+	{
+		ExtendedType:  (*Image)(nil),
+		ExtensionType: ([]byte)(nil),
+		Field:         100,
+		Name:          "acme.v1.profile",
+		Tag:           "bytes,100,opt,name=profile",
+		Filename:      "messages.proto",
+	},
+}
+
+// Extension fields to Image.
+var (
+	// optional bytes profile = 100;
+	E_Profile = &file_messages_proto_extTypes[0]
+)
+
 var File_messages_proto protoreflect.FileDescriptor
 
 const file_messages_proto_rawDesc = "" +
@@ -322,7 +523,26 @@ const file_messages_proto_rawDesc = "" +
 	"\x06Answer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\"\x1c\n" +
 	"\x06Strict\x12\x12\n" +
-	"\x04must\x18\x01 \x02(\x05R\x04mustB&Z$example.com/dividere/internal/testpb"
+	"\x04must\x18\x01 \x02(\x05R\x04must\"\x84\x03\n" +
+	"\x05Image\x12\x16\n" +
+	"\x06number\x18\x01 \x02(\x05R\x06number\x12\x16\n" +
+	"\x06pixels\x18\x02 \x01(\fR\x06pixels\x12\x12\n" +
+	"\x04mask\x18\x03 \x01(\fR\x04mask\x12\x14\n" +
+	"\x05tiles\x18\x04 \x03(\fR\x05tiles\x12\x14\n" +
+	"\x04name\x18\x05 \x01(\tH\x00R\x04name\x12\x12\n" +
+	"\x03raw\x18\x06 \x01(\fH\x00R\x03raw\x12,\n" +
+	"\tthumbnail\x18\a \x01(\v2\x0e.acme.v1.ImageR\tthumbnail\x12*\n" +
+	"\x05extra\x18\b \x01(\n" +
+	"2\x14.acme.v1.Image.ExtraR\x05extra\x122\n" +
+	"\x06layers\x18\n" +
+	" \x03(\v2\x1a.acme.v1.Image.LayersEntryR\x06layers\x1a\x1d\n" +
+	"\x05Extra\x12\x14\n" +
+	"\x05notes\x18\t \x01(\fR\x05notes\x1a9\n" +
+	"\vLayersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\fR\x05value:\x028\x01*\x05\bd\x10\xc9\x01B\b\n" +
+	"\x06source:(\n" +
+	"\aprofile\x12\x0e.acme.v1.Image\x18d \x01(\fR\aprofileB&Z$example.com/dividere/internal/testpb"
 
 var (
 	file_messages_proto_rawDescOnce sync.Once
@@ -336,21 +556,28 @@ func file_messages_proto_rawDescGZIP() []byte {
 	return file_messages_proto_rawDescData
 }
 
-var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_messages_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_messages_proto_goTypes = []any{
 	(*Reading)(nil),      // 0: acme.v1.Reading
 	(*Alarm)(nil),        // 1: acme.v1.Alarm
 	(*Question)(nil),     // 2: acme.v1.Question
 	(*Answer)(nil),       // 3: acme.v1.Answer
 	(*Strict)(nil),       // 4: acme.v1.Strict
-	(*Reading_Unit)(nil), // 5: acme.v1.Reading.Unit
+	(*Image)(nil),        // 5: acme.v1.Image
+	(*Reading_Unit)(nil), // 6: acme.v1.Reading.Unit
+	(*Image_Extra)(nil),  // 7: acme.v1.Image.Extra
+	nil,                  // 8: acme.v1.Image.LayersEntry
 }
 var file_messages_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	5, // 0: acme.v1.Image.thumbnail:type_name -> acme.v1.Image
+	7, // 1: acme.v1.Image.extra:type_name -> acme.v1.Image.Extra
+	8, // 2: acme.v1.Image.layers:type_name -> acme.v1.Image.LayersEntry
+	5, // 3: acme.v1.profile:extendee -> acme.v1.Image
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	3, // [3:4] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_messages_proto_init() }
@@ -358,19 +585,24 @@ func file_messages_proto_init() {
 	if File_messages_proto != nil {
 		return
 	}
+	file_messages_proto_msgTypes[5].OneofWrappers = []any{
+		(*Image_Name)(nil),
+		(*Image_Raw)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_messages_proto_rawDesc), len(file_messages_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
-			NumExtensions: 0,
+			NumMessages:   9,
+			NumExtensions: 1,
 			NumServices:   0,
 		},
 		GoTypes:           file_messages_proto_goTypes,
 		DependencyIndexes: file_messages_proto_depIdxs,
 		MessageInfos:      file_messages_proto_msgTypes,
+		ExtensionInfos:    file_messages_proto_extTypes,
 	}.Build()
 	File_messages_proto = out.File
 	file_messages_proto_goTypes = nil
