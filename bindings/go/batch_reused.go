@@ -19,10 +19,13 @@ import (
 
 // A Batch receives messages of the type T, as *pb.Reading, into the same memory again and again: where many messages, or
 // large ones, are looked at and forgotten, that leaves the garbage collector much less to do than RecvMany does. Its zero
-// value is ready. One goroutine uses it at a time.
+// value is ready. One goroutine uses it at a time, and none copies it. It holds the messages of its last Recv, and 16 MiB at
+// most for large fields of later ones.
 type Batch[T proto.Message] struct {
 	messages []T
 	received []T
+	// How many of the messages may have something in them.
+	filled int
 	// Of each message, the memory of its large fields.
 	memory []fieldMemory
 	parser largeParser
@@ -54,7 +57,16 @@ func (b *Batch[T]) Recv(ctx context.Context, from Receiver, most int) ([]T, erro
 		}
 		b.received = append(b.received, b.messages[at])
 	}
+	b.letGo(len(views))
 	return b.received, errors.Join(wrong...)
+}
+
+// letGo empties the messages that are not among those received, of which so many were parsed into.
+func (b *Batch[T]) letGo(parsed int) {
+	for at := len(b.received); at < max(b.filled, parsed); at++ {
+		proto.Reset(b.messages[at])
+	}
+	b.filled = len(b.received)
 }
 
 // grow makes messages until there are so many.

@@ -216,6 +216,53 @@ func TestABatchUsesItsMemoryAgain(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
+// Also of what was not good: a burst is over for the collector once something else has come.
+func TestABatchHoldsWhatItReceivedLast(t *testing.T) {
+	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
+	ctx := soon(t)
+	small := &testpb.Image{Number: proto.Int32(1)}
+	large := &testpb.Image{Number: proto.Int32(2), Tiles: [][]byte{make([]byte, 1<<20)}}
+	cut, err := proto.Marshal(large)
+	must(t, err)
+	// Parsed up to the last tag, which is none.
+	cut = append(cut, 0)
+	held := func() int64 {
+		runtime.GC()
+		var now runtime.MemStats
+		runtime.ReadMemStats(&now)
+		return int64(now.HeapAlloc) >> 20
+	}
+	before := held()
+	var batch dividere.Batch[*testpb.Image]
+	receive := func(count int) {
+		for count > 0 {
+			some, err := batch.Recv(ctx, s, 200)
+			count -= len(some)
+			if err != nil {
+				count -= len(err.(interface{ Unwrap() []error }).Unwrap())
+			}
+		}
+	}
+	const many = 60
+	for range 3 {
+		// The size of the first one says how many come at once.
+		must(t, p.Send(ctx, small))
+		for range many {
+			must(t, p.Send(ctx, large))
+		}
+		receive(1 + many)
+	}
+	must(t, p.SendBytes(ctx, envelope("acme.v1.Image", cut)))
+	must(t, p.Send(ctx, small))
+	receive(2)
+	must(t, p.Send(ctx, small))
+	receive(1)
+	if more := held() - before; more > 5 {
+		t.Fatalf("%d MiB are held", more)
+	}
+	runtime.KeepAlive(&batch)
+}
+
 func TestABatchAllocatesNothingForSmallAndLargeFields(t *testing.T) {
 	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
 	ctx := context.Background()

@@ -149,7 +149,7 @@ func serialiseReflected(m protoreflect.Message, place []byte) error {
 	in := protoiface.MarshalInput{Message: m, Buf: place[:0:len(place)]}
 	var out protoiface.MarshalOutput
 	var err error
-	if methods := m.ProtoMethods(); methods != nil && methods.Marshal != nil && methods.CheckInitialized != nil {
+	if methods := m.ProtoMethods(); methods != nil && methods.Size != nil && methods.Marshal != nil && methods.CheckInitialized != nil {
 		// As proto.MarshalOptions does it, without asking for the size once more.
 		in.Flags |= protoiface.MarshalUseCachedSize
 		if out, err = methods.Marshal(in); err == nil {

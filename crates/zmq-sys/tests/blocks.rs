@@ -47,6 +47,42 @@ fn resident() -> usize {
 
 unsafe extern "C" {
     fn malloc_trim(pad: usize) -> i32;
+    fn mmap(at: *mut u8, size: usize, protection: i32, flags: i32, fd: i32, offset: isize) -> *mut u8;
+    fn munmap(at: *mut u8, size: usize) -> i32;
+}
+
+/// So many mappings may a process have, where the test has time to make them.
+fn most_mappings() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?;
+    text.trim().parse().ok().filter(|most| *most <= 1 << 18)
+}
+
+/// Where a process has no mapping left, the system does not give back a part of one: nothing else comes of it.
+fn may_fail_to_be_given_back() {
+    let Some(most) = most_mappings() else {
+        return;
+    };
+    // More than are kept of a size, and so many as there may be: side by side, as one mapping.
+    let held: Vec<Held> = (0..51).map(|_| Held::new(64 * KIB, 1)).collect();
+    let (odd, even): (Vec<_>, Vec<_>) = held.into_iter().enumerate().partition(|(i, _)| i % 2 == 1);
+    let mut pages: Vec<*mut u8> = Vec::with_capacity(most);
+    let private_anonymous = 0x22;
+    loop {
+        // In turns without any access and with some to read: so that they are not joined.
+        let protection = i32::from(pages.len() % 2 == 0);
+        // SAFETY: new memory, which nobody looks at.
+        let page = unsafe { mmap(std::ptr::null_mut(), 4096, protection, private_anonymous, -1, 0) };
+        if page as isize == -1 {
+            break;
+        }
+        pages.push(page);
+    }
+    drop((odd, even));
+    for page in &pages {
+        // SAFETY: mapped above.
+        assert_eq!(unsafe { munmap(*page, 4096) }, 0);
+    }
+    assert!(pages.len() > most / 2);
 }
 
 const KIB: usize = 1024;
@@ -108,4 +144,7 @@ fn memory_of_large_messages_is_used_again_and_bounded() {
             );
         }
     }
+
+    may_fail_to_be_given_back();
+    is_handed_on(64 * KIB);
 }
