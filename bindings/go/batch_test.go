@@ -1,10 +1,12 @@
 package dividere_test
 
 import (
+	"context"
 	"errors"
 	"math/rand"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
@@ -52,6 +54,45 @@ func TestBatchesOfAllSizesArriveWholeAndInOrder(t *testing.T) {
 		if !proto.Equal(m, all[i]) {
 			t.Fatalf("message %d is another one, of %d bytes, not %d", i, len(m.GetSensor()), len(all[i].GetSensor()))
 		}
+	}
+}
+
+func TestACancelledBatchLosesNoMessage(t *testing.T) {
+	p, s := pair(t, dividere.WithReceiveHighWaterMark(0), dividere.WithSendHighWaterMark(0))
+	const count = 2000
+	go func() {
+		for i := range count {
+			if err := p.Send(context.Background(), reading(float64(i))); err != nil {
+				t.Error(err)
+			}
+			if i%5 == 0 {
+				time.Sleep(200 * time.Microsecond)
+			}
+		}
+	}()
+	var batch dividere.Batch[*testpb.Reading]
+	cancelled := 0
+	for next := 0; next < count; {
+		ctx, cancel := context.WithCancel(soon(t))
+		timer := time.AfterFunc(50*time.Microsecond, cancel)
+		some, err := batch.Recv(ctx, s, 100)
+		timer.Stop()
+		cancel()
+		if err != nil {
+			if err != context.Canceled {
+				t.Fatalf("%v is not ctx.Err()", err)
+			}
+			cancelled++
+		}
+		for _, m := range some {
+			if m.GetValue() != float64(next) {
+				t.Fatalf("got %v, not %v", m.GetValue(), next)
+			}
+			next++
+		}
+	}
+	if cancelled == 0 {
+		t.Fatal("nothing was cancelled: this shows nothing")
 	}
 }
 

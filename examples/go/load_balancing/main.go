@@ -101,4 +101,8 @@ func main() {
 	if err := run(ctx); err != nil {
 		log.Fatal(err)
 	}
+	// Sends what was accepted, before main returns.
+	if err := dividere.Shutdown(ctx); err != nil {
+		log.Fatal(err)
+	}
 }
