@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,10 +36,17 @@ func childPart(part string) int {
 		if err := p.WaitForSubscribers(ctx, 1, ""); err != nil {
 			return fail(err)
 		}
-		for i := range 10_000 {
-			if err := p.Send(ctx, reading(float64(i))); err != nil {
+		// More than the system takes: most of them are still here when the last one was sent.
+		filling := strings.Repeat("x", 4000)
+		for i := range sentBeforeAnExit {
+			m := reading(float64(i))
+			m.Sensor = &filling
+			if err := p.Send(ctx, m); err != nil {
 				return fail(err)
 			}
+		}
+		if err := os.WriteFile(os.Getenv("DIVIDERE_TEST_SENT"), nil, 0o600); err != nil {
+			return fail(err)
 		}
 		if err := dividere.Shutdown(ctx); err != nil {
 			return fail(err)
@@ -118,12 +126,19 @@ func alone(t *testing.T) bool {
 	return false
 }
 
+const sentBeforeAnExit = 10_000
+
 func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
-	s := subscriber(t, "@tcp://127.0.0.1:*", dividere.WithReceiveHighWaterMark(0))
+	s := subscriber(t, "@tcp://127.0.0.1:*", dividere.WithReceiveHighWaterMark(100))
 	at, err := s.LastEndpoint()
 	must(t, err)
-	sender := child(t, "send-then-exit", "DIVIDERE_TEST_AT=>"+at)
-	for i := range 10_000 {
+	sent := filepath.Join(t.TempDir(), "sent")
+	sender := child(t, "send-then-exit", "DIVIDERE_TEST_AT=>"+at, "DIVIDERE_TEST_SENT="+sent)
+	until(t, "everything was sent", func() bool {
+		_, err := os.Stat(sent)
+		return err == nil
+	})
+	for i := range sentBeforeAnExit {
 		m, err := dividere.Recv[*testpb.Reading](soon(t), s)
 		if err != nil {
 			counted, _ := s.Statistics()
@@ -134,6 +149,64 @@ func TestWhatWasSentBeforeAnExitArrives(t *testing.T) {
 		}
 	}
 	must(t, sender.Wait())
+}
+
+// Exhausted descriptors are an error, and what is there already is received all the same.
+func TestWithoutDescriptorsThereIsAnError(t *testing.T) {
+	// The limit is that of the process.
+	if !alone(t) {
+		return
+	}
+	p, s := pair(t)
+	var usual syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &usual))
+	low := usual
+	low.Cur = uint64(descriptors(t) + 60)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &low))
+	var dealers []*dividere.Dealer
+	for {
+		d, err := dividere.NewDealer("tcp://127.0.0.1:*")
+		if err != nil {
+			wants(t, err, dividere.ErrLimit)
+			break
+		}
+		dealers = append(dealers, d)
+	}
+	var files []*os.File
+	for {
+		file, err := os.Open(os.DevNull)
+		if err != nil {
+			break
+		}
+		files = append(files, file)
+	}
+	if len(dealers) == 0 || len(files) == 0 {
+		t.Fatal("there were none from the beginning")
+	}
+	_, err := s.Recv(soon(t))
+	wants(t, err, dividere.ErrLimit)
+	_, err = dividere.NewReactor()
+	wants(t, err, dividere.ErrLimit)
+	must(t, p.Send(soon(t), reading(1)))
+	until(t, "it arrives", func() bool {
+		m, err := dividere.Recv[*testpb.Reading](soon(t), s)
+		if err == nil && m.GetValue() != 1 {
+			t.Fatal(m)
+		}
+		return err == nil
+	})
+	for _, file := range files {
+		must(t, file.Close())
+	}
+	for _, d := range dealers {
+		must(t, d.Close())
+	}
+	// With descriptors it waits.
+	over, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.Recv(over); err != context.DeadlineExceeded {
+		t.Fatal(err)
+	}
 }
 
 func TestTheProcessIsConfiguredOnce(t *testing.T) {
