@@ -14,7 +14,7 @@ Programs that were written for dividere 2.2.0 run unchanged.
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from dividere import MsgLib, connection, messaging, registry, service
+from dividere import MsgLib, MsgLib_pb2, connection, messaging, registry, service
 from dividere._abi import FullQueue, MessageKind, ProxyKind, Status
 from dividere._connector import Event, EventKind, Statistics
 from dividere._process import has, shutdown, version
@@ -78,6 +78,7 @@ __all__ = [
     "LimitReached",
     "MessageKind",
     "MsgLib",
+    "MsgLib_pb2",
     "NotFound",
     "Options",
     "OutOfMemory",

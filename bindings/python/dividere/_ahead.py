@@ -63,6 +63,8 @@ class ReadAhead:
         if keeps_latest:
             # What is read ahead would not be the latest.
             self._most = 1
+        #: How long a receive waits that has no limit.
+        self.endless_ms = -1
         self._count = 1
         self._slot: _slots.Slot | None = None
         # How many messages of the slot were put into the queue; and whether there may be more: a signal's handler that
@@ -85,6 +87,8 @@ class ReadAhead:
             if entry is not None:
                 return made(entry)
         slot = _slots.typed_single()
+        if ms < 0:
+            ms = self.endless_ms
         try:
             status = _recv_batch(self._handle, slot.into, NOW)
             if status == 0:

@@ -62,6 +62,10 @@ class MsgReactor:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    def __repr__(self) -> str:
+        running = self._stopped is not None and not self._stopped.is_set()
+        return f"<{type(self).__module__}.{type(self).__qualname__} {'running' if running else 'stopped'}>"
+
     async def _serve(self, one: _Receiving) -> None:
         assert self._stopped is not None
         stopped = asyncio.ensure_future(self._stopped.wait())
@@ -73,6 +77,11 @@ class MsgReactor:
                 receiving = asyncio.ensure_future(one.recv())
                 try:
                     await asyncio.wait({receiving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                except asyncio.CancelledError:
+                    if receiving.done() and not receiving.cancelled() and not receiving.exception():
+                        # It was taken already.
+                        await self._dispatch(one, receiving.result())
+                    raise
                 finally:
                     # Does nothing where it has a message.
                     receiving.cancel()

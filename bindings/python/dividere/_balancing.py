@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 from dividere import _abi, _logging
 from dividere._abi import BrokerSide
-from dividere._connector import Statistics, statistics_of, text_of
+from dividere._connector import Event, Statistics, event_of, statistics_of, text_of
 from dividere._library import lib, quick
 from dividere._waiting import await_end, check_aside, milliseconds
-from dividere.errors import check
+from dividere.errors import Error, check
 from dividere.options import Options
 
 #: Seconds between two signs of life of a worker that has nothing to do.
@@ -57,6 +57,16 @@ class BrokerSocket:
         counted = _abi.Statistics()
         check(quick.broker_side_statistics(self._broker, self._side, byref(counted)))
         return statistics_of(counted)
+
+    def recv_event(self, timeout: float | None = None) -> Event:
+        """Takes the oldest event of this side's connections, or waits for one."""
+        event = _abi.Event()
+        call = partial(lib.broker_event_recv, self._broker, self._side, byref(event))
+        check_aside(call, milliseconds(timeout))
+        return event_of(event)
+
+    def __repr__(self) -> str:
+        return f"<{self._side.name.lower()} of a broker>"
 
 
 class Broker:
@@ -110,10 +120,25 @@ class Broker:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        if not getattr(self, "_id", 0):
+            return f"<{name} stopped>"
+        try:
+            where = ", ".join(end.last_endpoint.decode() for end in (self.frontend, self.backend))
+        except Error as error:
+            where = str(error)
+        return f"<{name} at {where}>"
+
     def __del__(self) -> None:
         handle, self._id = getattr(self, "_id", 0), 0
         if handle and lib is not None:
             lib.broker_close(handle)
+
+
+def where(end: int | str, side: BrokerSocket) -> str:
+    """What one side binds to: as dividere 2.2.0 writes it for a port."""
+    return f"tcp://*:{end}" if isinstance(end, int) and end else side.last_endpoint.decode()
 
 
 def _endpoint(end: int | str) -> bytes:

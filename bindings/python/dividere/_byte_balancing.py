@@ -7,6 +7,7 @@ from typing import Any
 
 from dividere import _balancing
 from dividere._socket import ROUTER
+from dividere._waiting import given
 from dividere.connection import Bytes, Dealer, Request, logger
 from dividere.errors import InvalidArgument, TimedOut
 from dividere.options import Options
@@ -38,15 +39,16 @@ class LoadBalancingPattern:
             if (int(feSockType), int(beSockType)) != (ROUTER, ROUTER):
                 raise InvalidArgument("both sockets of a broker are ROUTER (6)")
             self._open(feSockPort, beSockPort, self.HeartbeatRate, options)
-            ends = (self.frontend.last_endpoint.decode(), self.backend.last_endpoint.decode())
-            self.frontEnd_, self.backEnd_ = ({"sockType": ROUTER, "endPt": end} for end in ends)
+            self.frontEnd_ = {"sockType": feSockType, "endPt": _balancing.where(feSockPort, self.frontend)}
+            self.backEnd_ = {"sockType": beSockType, "endPt": _balancing.where(beSockPort, self.backend)}
 
     class Worker:
         """Receives requests on a thread of its own. Derive from it, with a method `handletuple(self, msg)`: `msg` is
         the route of a request and its bytes, and what the method returns is sent as its answer; or it calls
         `self.send((route, answer))` at any time."""
 
-        def __init__(self, endPt: str) -> None:
+        def __init__(self, endPt: str, *, options: Options | None = None) -> None:
+            self._options = options
             self.done_ = False
             self.sock_: Dealer | None = None
             self.tid_ = threading.Thread(target=self.run, args=(endPt,))
@@ -58,6 +60,16 @@ class LoadBalancingPattern:
             if threading.current_thread() is not self.tid_:
                 self.tid_.join()
 
+        def __enter__(self) -> LoadBalancingPattern.Worker:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.stop()
+
+        def __repr__(self) -> str:
+            state = "running" if self.tid_.is_alive() else "stopped"
+            return f"<{type(self).__module__}.{type(self).__qualname__} {state}>"
+
         def send(self, msg: Any) -> None:
             """Sends an answer: a tuple of the route that the request came with, and bytes."""
             if self.sock_ is not None:
@@ -66,7 +78,7 @@ class LoadBalancingPattern:
         def run(self, endPt: str) -> None:
             """What the thread does."""
             broker = LoadBalancingPattern.Broker
-            with Dealer(endPt) as sock:
+            with Dealer(endPt, options=self._options) as sock:
                 self.sock_ = sock
                 life = _balancing.SignOfLife(broker.HeartbeatRate)
                 sock.send(broker.ServerRegisterMsg)
@@ -98,25 +110,41 @@ class LoadBalancingPattern:
 
         MaxRetry = 3
 
-        def __init__(self, endPointList: str | list[str]) -> None:
+        def __init__(self, endPointList: str | list[str], *, options: Options | None = None) -> None:
+            self._options = options
             self.msg_: Bytes | None = None
             self.endPointList_ = endPointList
-            self.socket_: Request | None = Request(endPointList)
+            self.socket_: Request | None = Request(endPointList, options=options)
 
         def _request(self) -> Request:
             if self.socket_ is None:
-                self.socket_ = Request(self.endPointList_)
+                self.socket_ = Request(self.endPointList_, options=self._options)
             return self.socket_
+
+        def close(self) -> None:
+            """Closes it."""
+            self._request().close()
+
+        def __enter__(self) -> LoadBalancingPattern.Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def __repr__(self) -> str:
+            return f"<{type(self).__module__}.{type(self).__qualname__} with {self.socket_!r}>"
 
         def send(self, msg: Bytes) -> None:
             """Sends a request."""
             self.msg_ = msg
             self._request().send(msg)
 
-        def recv(self, timeOutMs: float) -> bytes | None:
-            """The answer, within `timeOutMs` milliseconds; where none comes, the request is sent again, up to three
-            times. None where none of them is answered."""
-            seconds, is_asked = timeOutMs / 1000, True
+        def recv(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bytes | None:
+            """The answer, within `timeOutMs` milliseconds or `timeout` seconds; where none comes, the request is sent
+            again, up to three times. None where none of them is answered. Without a time the first one waits for as
+            long as it takes."""
+            ms, is_asked = given(timeOutMs, timeout), True
+            seconds = None if ms < 0 else ms / 1000
             for _ in range(self.MaxRetry + 1):
                 try:
                     if not is_asked and self.msg_ is not None:

@@ -345,12 +345,14 @@ class Receiver(Handle):
     _answers = False
     #: The last one was not answered yet.
     _owing = False
+    #: How long a receive waits that is given no timeout; None: without a limit.
+    _receive_seconds: float | None = None
 
     def recv(self, timeout: float | None = None) -> Any:
         """Waits for the next message and returns its bytes. `TimedOut` after `timeout` seconds."""
         slot = _slots.single()
         try:
-            self._receive(slot, milliseconds(timeout))
+            self._receive(slot, self._receive_ms(timeout))
             return slot.take()[2]
         finally:
             _slots.singles.append(slot)
@@ -360,10 +362,19 @@ class Receiver(Handle):
         all in one call into C."""
         slot = _slots.batch()
         try:
-            count = self._receive_batch(slot, most, 0, milliseconds(timeout))
+            count = self._receive_batch(slot, most, 0, self._receive_ms(timeout))
             return [slot.take(i)[2] for i in range(count)]
         finally:
             _slots.batches.append(slot)
+
+    def _set_receive_seconds(self, seconds: float | None) -> None:
+        self._receive_seconds = seconds
+        if self._ahead is not None:
+            self._ahead.endless_ms = milliseconds(seconds)
+
+    def _receive_ms(self, timeout: float | None) -> int:
+        """Milliseconds for a receive that is given this timeout."""
+        return milliseconds(self._receive_seconds if timeout is None else timeout)
 
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether

@@ -81,17 +81,40 @@ class LoadBalancingPattern:
         def __exit__(self, *_: object) -> None:
             self.stop()
 
+        def __repr__(self) -> str:
+            return f"<{type(self).__module__}.{type(self).__qualname__} with {self.msgHandler_!r}>"
+
     class Client:
         """Asks a broker, and asks again, up to `maxRetries` times, where no answer comes within `retryTimeOutMs`
         milliseconds."""
 
-        def __init__(self, endPt: str | list[str], maxRetries: int = 5, retryTimeOutMs: float = 5000) -> None:
+        def __init__(
+            self,
+            endPt: str | list[str],
+            maxRetries: int = 5,
+            retryTimeOutMs: float = 5000,
+            *,
+            options: Options | None = None,
+        ) -> None:
             self.maxRetries_ = maxRetries
             self.retryTimeOutMs_ = retryTimeOutMs
             self.lastMsg_: Any = None
             self.retryCount_ = 0
             # A request where 2.2.0 has a dealer: a late answer to an earlier message is not taken for this one's.
-            self.sock_ = Request(endPt)
+            self.sock_ = Request(endPt, options=options)
+
+        def close(self) -> None:
+            """Closes it."""
+            self.sock_.close()
+
+        def __enter__(self) -> LoadBalancingPattern.Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def __repr__(self) -> str:
+            return f"<{type(self).__module__}.{type(self).__qualname__} with {self.sock_!r}>"
 
         def send(self, msg: Message) -> None:
             """Sends a message; one before that was not answered is given up."""

@@ -7,7 +7,7 @@ import threading
 from multiprocessing import util
 
 from dividere._library import lib, quick
-from dividere._waiting import milliseconds
+from dividere._waiting import beside, milliseconds
 from dividere.errors import check
 
 # Behind whatever the program itself does at the end of its process.
@@ -29,7 +29,7 @@ def shutdown(timeout: float | None = None) -> None:
     """Closes every handle of the process and waits until what was accepted is sent: at most `timeout` seconds, or
     the longest linger time among the handles. New ones can be made afterwards. The normal end of a process does
     this by itself."""
-    check(lib.shutdown(milliseconds(timeout)))
+    beside(lambda: check(lib.shutdown(milliseconds(timeout))))
 
 
 def _end_of_child() -> None:

@@ -126,7 +126,12 @@ class Proxy(Connector):
     def statistics(self) -> Statistics:
         """What its front end counted; `backend.statistics()` has the other end."""
         assert self.socket_ is not None
-        return self.socket_.statistics()  # type: ignore[attr-defined, no-any-return]
+        return self.socket_.statistics()  # type: ignore[no-any-return]
+
+    def recv_event(self, timeout: float | None = None) -> Event:
+        """Takes the oldest event of its front end; `backend.recv_event` those of the other end."""
+        assert self.socket_ is not None
+        return self.socket_.recv_event(timeout)  # type: ignore[no-any-return]
 
     def __del__(self) -> None:
         handle, self._id = self._id, 0

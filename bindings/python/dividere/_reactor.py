@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import collections
+import datetime
+import logging
 import multiprocessing
 import os
 import select
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
+
+import google
 
 from dividere import MsgLib, _logging, connection, messaging
 from dividere._connector import Handle
@@ -27,6 +33,13 @@ GRACE_LIMIT_SECONDS = 2
 IDLE_SECONDS = 0.01
 # How long `stop` of an MpMsgReactor waits between two looks whether the process is still there.
 LOOK_SECONDS = 0.2
+
+
+# What the components of an MpMsgReactor may name besides: the modules that `messaging` of dividere 2.2.0 imports.
+_NAMES = {
+    one.__name__: one
+    for one in (collections, datetime, google, logging, multiprocessing, os, sys, threading, time, uuid)
+}
 
 
 class Watcher:
@@ -351,8 +364,9 @@ class MpMsgReactor(_Dispatching):
     def msgHandler(self, objList: list[Any], shutdownEndPt: str) -> None:
         """What the process does."""
         self.done_, self._is_there = False, True
-        names = {**vars(messaging), "messaging": messaging, "connection": connection}
-        objects = [one() if callable(one) else eval(one, names) for one in objList]
+        names = {**_NAMES, **vars(messaging), "messaging": messaging, "connection": connection}
+        mine = {"self": self, "objList": objList, "shutdownEndPt": shutdownEndPt}
+        objects = [one() if callable(one) else eval(one, names, mine) for one in objList]
         objects.append(messaging.Subscriber(shutdownEndPt))
         self.initThread()
         watcher = Watcher()

@@ -34,6 +34,19 @@ POLLIN = 1
 POLLOUT = 2
 PUB, SUB, REQ, REP, DEALER, ROUTER = 1, 2, 3, 4, 5, 6
 
+# Options as attributes, as pyzmq has them.
+_NAMES = {
+    "identity": IDENTITY,
+    "fd": FD,
+    "events": EVENTS,
+    "type": TYPE,
+    "linger": LINGER,
+    "sndhwm": SNDHWM,
+    "rcvhwm": RCVHWM,
+    "rcvtimeo": RCVTIMEO,
+    "sndtimeo": SNDTIMEO,
+    "rcvmore": RCVMORE,
+}
 _FROM_OPTIONS = {
     LINGER: ("linger_ms", 1000),
     SNDHWM: ("send_high_water_mark", 1000),
@@ -48,7 +61,6 @@ class SocketView:
     def __init__(self, connector: Any, kind: int, identity: bytes = b"") -> None:
         self._connector = weakref.ref(connector)
         self._identity = identity
-        self._receive_timeout_ms = -1
         #: Its type, as a constant of ZeroMQ.
         self.socket_type = kind
 
@@ -95,7 +107,8 @@ class SocketView:
             readable = self.socket_type != PUB and self.poll(0)
             return (POLLIN if readable else 0) | (POLLOUT if self.socket_type != SUB else 0)
         if option == RCVTIMEO:
-            return self._receive_timeout_ms
+            seconds = self._get()._receive_seconds
+            return -1 if seconds is None else round(seconds * 1000)
         if option in _FROM_OPTIONS:
             name, default = _FROM_OPTIONS[option]
             options = self._get()._options
@@ -112,14 +125,15 @@ class SocketView:
     get_string = getsockopt_string
 
     def setsockopt(self, option: int, value: Any) -> None:
-        """Sets what can be set while a connection is open: subscriptions and the receive timeout. The others are
-        `dividere.Options`, given to the constructor; setting one to the value that it has is no error."""
+        """Sets what can be set while a connection is open: subscriptions, and the receive timeout, which then is the
+        one of each receive that is given none. The others are `dividere.Options`, given to the constructor; setting
+        one to the value that it has is no error."""
         if option == SUBSCRIBE:
             self._get().subscribe(value)  # type: ignore[attr-defined]
         elif option == UNSUBSCRIBE:
             self._get().unsubscribe(value)  # type: ignore[attr-defined]
         elif option == RCVTIMEO:
-            self._receive_timeout_ms = int(value)
+            self._get()._set_receive_seconds(None if value < 0 else value / 1000)
         elif option == LINGER and self._connector() is not None:
             # Closing sends what was accepted, within the linger time of the options: a shorter time loses messages.
             pass
@@ -136,10 +150,26 @@ class SocketView:
 
     set_string = setsockopt_string
 
-    def _timeout(self, flags: int) -> float | None:
-        if flags & NOBLOCK:
-            return 0
-        return None if self._receive_timeout_ms < 0 else self._receive_timeout_ms / 1000
+    def __getattr__(self, name: str) -> Any:
+        if name.lower() not in _NAMES:
+            raise AttributeError(f"the socket of a connection has no attribute {name!r}")
+        return self.getsockopt(_NAMES[name.lower()])
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.lower() in _NAMES:
+            self.setsockopt(_NAMES[name.lower()], value)
+        elif name.startswith("_") or name == "socket_type":
+            super().__setattr__(name, value)
+        else:
+            raise AttributeError(f"the socket of a connection has no attribute {name!r} that can be set")
+
+    def subscribe(self, topic: str | bytes) -> None:
+        """Receives whatever begins with `topic`, too."""
+        self.setsockopt(SUBSCRIBE, topic)
+
+    def unsubscribe(self, topic: str | bytes) -> None:
+        """Ends a subscription."""
+        self.setsockopt(UNSUBSCRIBE, topic)
 
     def recv(self, flags: int = 0) -> bytes:
         """The next message."""
@@ -147,7 +177,7 @@ class SocketView:
 
     def recv_multipart(self, flags: int = 0) -> list[bytes]:
         """The next message with the frames that routed it here in front."""
-        received = self._get().recv(timeout=self._timeout(flags))
+        received = self._get().recv(timeout=0 if flags & NOBLOCK else None)
         return [*received[0], received[1]] if isinstance(received, tuple) else [received]
 
     def recv_string(self, flags: int = 0, encoding: str = "utf-8") -> str:
@@ -215,6 +245,9 @@ class Poller:
     def poll(self, timeout: float | None = None) -> list[tuple[SocketView, int]]:
         """The socket with POLLIN where there is a message within `timeout` milliseconds; else nothing."""
         return [(self._socket, POLLIN)] if self._socket.poll(timeout) else []
+
+    def __repr__(self) -> str:
+        return f"<poller of {self._socket!r}>"
 
 
 __all__ = ["Poller", "SocketView", "WouldBlock"]

@@ -23,6 +23,16 @@ classes: dict[bytes, type[Message]] = {}
 makers: dict[bytes, Callable[[bytes], Message]] = {}
 
 
+def nested(kind: type[Any]) -> list[type[Any]]:
+    """The classes that are written within a class, and those within them."""
+    inner = [
+        one
+        for one in vars(kind).values()
+        if isinstance(one, type) and one.__qualname__.startswith(kind.__name__)
+    ]
+    return [*inner, *(deeper for one in inner for deeper in nested(one))]
+
+
 def _know(name: bytes, kind: Any) -> None:
     """Remembers a class, unless one of its name is known."""
     if name not in classes:

@@ -35,7 +35,7 @@ from dividere._connector import (
 )
 from dividere._library import lib, quick
 from dividere._socket import DEALER, PUB, REP, REQ, SUB, Poller, SocketView
-from dividere._types import MessageType, type_name
+from dividere._types import MessageType, nested, type_name
 from dividere._waiting import (
     CANCELLED,
     TIMEOUT,
@@ -351,7 +351,7 @@ class Dealer(Connector, Sender, Receiver):
         """The next message: its bytes, or, where it came through routers, the route and its bytes."""
         slot = _slots.single()
         try:
-            self._receive(slot, milliseconds(timeout))
+            self._receive(slot, self._receive_ms(timeout))
             return self._taken(slot, 0)
         finally:
             _slots.singles.append(slot)
@@ -362,7 +362,7 @@ class Dealer(Connector, Sender, Receiver):
         """Waits for a message and takes what else is there already, at most `most`."""
         slot = _slots.batch()
         try:
-            count = self._receive_batch(slot, most, 0, milliseconds(timeout))
+            count = self._receive_batch(slot, most, 0, self._receive_ms(timeout))
             return [self._taken(slot, i) for i in range(count)]
         finally:
             _slots.batches.append(slot)
@@ -445,7 +445,7 @@ def _poll(items: Any, ms: int) -> int:
 from dividere._byte_balancing import LoadBalancingPattern  # noqa: E402 - they use the classes above
 from dividere._proxy import Proxy  # noqa: E402
 
-for _kind in (LoadBalancingPattern, Proxy):
+for _kind in (LoadBalancingPattern, *nested(LoadBalancingPattern), Proxy):
     # Where programs know them.
     _kind.__module__ = __name__
 

@@ -24,6 +24,7 @@ from dividere._library import FOREVER, NOW, bare, waiting
 from dividere._types import (
     MessageType,
     makers,
+    nested,
     parse,
     parser_of_many,
     type_name,
@@ -188,7 +189,8 @@ class _Receiving(_Role):
         Messages that came together hold memory together: copy one that is kept for long."""
         slot = _slots.batch()
         try:
-            self.connection._receive_batch(slot, most, 1, milliseconds(timeout))
+            inner = self.connection
+            inner._receive_batch(slot, most, 1, inner._receive_ms(timeout))
             return self._all_of(slot)
         finally:
             _slots.batches.append(slot)
@@ -394,6 +396,8 @@ class _Sending(_Receiving):
             slot = _slots.typed_single()
         try:
             if timeout is None:
+                timeout = sock._receive_seconds
+            if timeout is None:
                 # One call, which lets go of the interpreter's lock.
                 status = _recv_batch_waiting(sock._handle, slot.into, FOREVER)
                 while status == CANCELLED:
@@ -540,7 +544,7 @@ from dividere._reactor import (  # noqa: E402 - they use the classes above
 
 from dividere._message_balancing import LoadBalancingPattern  # noqa: E402 isort: skip - after the reactors
 
-for _kind in (LoadBalancingPattern, MpMsgReactor, MsgReactor, MtMsgReactor):
+for _kind in (LoadBalancingPattern, *nested(LoadBalancingPattern), MpMsgReactor, MsgReactor, MtMsgReactor):
     # Where programs know them.
     _kind.__module__ = __name__
 

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 from dividere import MsgLib, _abi, _logging, messaging
 from dividere._abi import WatchKind
-from dividere._connector import text_of, until_closed
+from dividere._connector import Event, Statistics, event_of, statistics_of, text_of, until_closed
 from dividere._library import lib, quick
 from dividere._waiting import await_end, check_aside, milliseconds
 from dividere.errors import NotFound, check
@@ -110,6 +110,9 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<dividere.registry.Watch at {self._client!r}{' closed' if self.closed else ''}>"
+
     def __del__(self) -> None:
         if lib is not None:
             self.close()
@@ -119,7 +122,7 @@ class _Shared:
     """The client of the library for one registry, one for a process: what it registered stays registered for as
     long as the process lives, also where the object that registered it is gone, as in dividere 2.2.0."""
 
-    _all: dict[tuple[str, int], _Shared] = {}
+    _all: dict[tuple[str, int, str], _Shared] = {}
     _lock = threading.Lock()
 
     def __init__(self, endpoint: str, options: Options | None) -> None:
@@ -130,12 +133,12 @@ class _Shared:
         self.registrations: dict[tuple[str, int], list[int]] = {}
 
     @classmethod
-    def at(cls, endpoint: str) -> _Shared:
-        """The one of this process: a forked child has its own."""
+    def at(cls, endpoint: str, options: Options | None = None) -> _Shared:
+        """The one of this process for these options: a forked child has its own."""
         with cls._lock:
-            key = (endpoint, os.getpid())
+            key = (endpoint, os.getpid(), "" if options is None else repr(sorted(options._values.items())))
             if key not in cls._all:
-                cls._all[key] = cls(endpoint, None)
+                cls._all[key] = cls(endpoint, options)
             return cls._all[key]
 
     @classmethod
@@ -202,6 +205,22 @@ class ServiceRegistry:
             own ended it, which closes it. TimedOut while it runs."""
             await_end(lib.registry_server_wait_ended, self._id, timeout)
 
+        def statistics(self) -> Statistics:
+            """What its connections counted so far."""
+            counted = _abi.Statistics()
+            check(quick.socket_statistics(quick.registry_server_socket(self._id), byref(counted)))
+            return statistics_of(counted)
+
+        def recv_event(self, timeout: float | None = None) -> Event:
+            """Takes the oldest event of its connections, or waits for one."""
+            event, socket = _abi.Event(), quick.registry_server_socket(self._id)
+            check_aside(partial(lib.socket_event_recv, socket, byref(event)), milliseconds(timeout))
+            return event_of(event)
+
+        def __repr__(self) -> str:
+            name = f"{type(self).__module__}.{type(self).__qualname__}"
+            return f"<{name} at {self.last_endpoint}>" if getattr(self, "_id", 0) else f"<{name} stopped>"
+
         def __enter__(self) -> ServiceRegistry.Server:
             return self
 
@@ -216,16 +235,35 @@ class ServiceRegistry:
     class Client:
         """Registers services, and finds them."""
 
-        def __init__(self, addr: str, port: int) -> None:
+        def __init__(self, addr: str, port: int, *, options: Options | None = None) -> None:
             self._endpoint = f"tcp://{addr}:{port}"
-            self._shared = _Shared.at(self._endpoint)
+            self._options = options
+            self._shared = _Shared.at(self._endpoint, options)
             self._request: messaging.Request | None = None
+
+        def close(self) -> None:
+            """Ends what it asked by. What it registered stays so."""
+            if self._request is not None:
+                self._request.close()
+
+        def __enter__(self) -> ServiceRegistry.Client:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.close()
+
+        def _registering(self) -> _Shared:
+            """What registers: a class of the program's own may tell the address of this host by `getLocalIp`."""
+            if getattr(self.getLocalIp, "__func__", None) is ServiceRegistry.Client.getLocalIp:
+                return self._shared
+            mine = self._options.copy() if self._options is not None else Options()
+            return _Shared.at(self._endpoint, mine.set("registry_advertise", self.getLocalIp()))
 
         @property
         def reqSock_(self) -> messaging.Request:
             """A request to the registry, for the messages of 2.2.0."""
             if self._request is None:
-                self._request = messaging.Request([self._endpoint])
+                self._request = messaging.Request([self._endpoint], options=self._options)
             return self._request
 
         def registerService(
@@ -233,24 +271,25 @@ class ServiceRegistry:
         ) -> int:
             """Makes a service known: its port on this host. It stays so until it is unregistered or this process
             ends. Returns the number of the registration."""
-            number = c_uint64()
+            number, shared = c_uint64(), self._registering()
 
             def call(ms: int) -> int:
                 name = serviceName.encode()
                 status: int = lib.registry_client_register(
-                    self._shared.handle, name, port, metadata, len(metadata), ms, byref(number)
+                    shared.handle, name, port, metadata, len(metadata), ms, byref(number)
                 )
                 return status
 
             check_aside(call, milliseconds(timeout), _SLICE_MS)
-            self._shared.registrations.setdefault((serviceName, port), []).append(number.value)
+            shared.registrations.setdefault((serviceName, port), []).append(number.value)
             return number.value
 
         def unregisterService(self, serviceName: str, port: int, timeout: float | None = 5) -> None:
             """Takes a service out: what this process registered, or, as in 2.2.0, what somebody else did."""
-            numbers = self._shared.registrations.pop((serviceName, port), [])
+            shared = self._registering()
+            numbers = shared.registrations.pop((serviceName, port), [])
             for number in numbers:
-                call = partial(lib.registry_client_unregister, self._shared.handle, number)
+                call = partial(lib.registry_client_unregister, shared.handle, number)
                 check_aside(call, milliseconds(timeout), _SLICE_MS)
             if not numbers:
                 message = MsgLib.UnregisterService(

@@ -271,6 +271,38 @@ def test_a_handler_whose_wait_is_cancelled_ends_nothing():
     run(main)
 
 
+def test_what_a_reactor_has_taken_is_handled_also_when_it_is_cancelled():
+    async def main():
+        taken = asyncio.Event()
+
+        class Counting(aio.MsgReactor):
+            handled = 0
+
+            async def handleMsg01(self, obj, msg):
+                self.handled += 1
+
+        class Giving(aio.Dealer):
+            async def recv(self, timeout=None):
+                message = await super().recv(timeout)
+                taken.set()
+                return message
+
+        dealer = Giving("tcp://127.0.0.1:*")
+        other = aio.Dealer(dealer.last_endpoint)
+        reactor = Counting([dealer])
+        reactor.start()
+        await other.send(Msg01())
+        await asyncio.wait_for(taken.wait(), LIMIT)
+        # Before the reactor hears of the message.
+        for task in reactor._tasks:
+            task.cancel()
+        await asyncio.gather(*reactor._tasks, return_exceptions=True)
+        assert all(task.cancelled() for task in reactor._tasks)
+        assert reactor.handled == 1
+
+    run(main)
+
+
 def test_a_cancel_right_after_it_was_woken_is_not_forgotten():
     async def main():
         _, subscriber = await pair()

@@ -37,11 +37,65 @@ def test_bytes_are_served_by_workers_that_are_there():
             client.send(b"%d!" % i)
             assert client.recv(1000 * LIMIT) == (b"%d!" % i)[::-1]
         assert broker.statistics().workers == 3 and broker.statistics().served == 20
+        kinds = [broker.frontend.recv_event(timeout=LIMIT).kind for _ in range(2)]
+        assert kinds == [dividere.EventKind.LISTENING, dividere.EventKind.ACCEPTED]
+        assert front.rpartition(":")[2] in repr(broker) and "running" in repr(workers[0])
         for worker in workers:
             worker.stop()
-            assert not worker.tid_.is_alive()
+            assert not worker.tid_.is_alive() and "stopped" in repr(worker)
+    assert "stopped" in repr(broker)
     with pytest.raises(ValueError):
         connection.LoadBalancingPattern.Broker(5, 0, ROUTER, 0)
+
+
+def test_a_handler_of_a_worker_that_fails_is_logged_and_ends_nothing(caplog):
+    with connection.LoadBalancingPattern.Broker(ROUTER, 0, ROUTER, 0) as broker:
+        front, back = ends(broker)
+        with Worker(back) as worker, connection.LoadBalancingPattern.Client(front) as client:
+            broker.wait_workers(1, timeout=LIMIT)
+            client.send(b"fail")
+            assert client.recv(50) is None
+            (failed, *_) = [record for record in caplog.records if record.exc_info]
+            assert str(failed.exc_info[1]) == "a handler's fault" and failed.name == "dividere.connection"
+            assert worker.tid_.is_alive()
+            # The worker is one that owes an answer, which the broker takes for busy: another one tells.
+            with Worker(back):
+                broker.wait_workers(2, timeout=LIMIT)
+                client.send(b"ab")
+                assert client.recv(timeout=LIMIT) == b"ba"
+        assert not worker.tid_.is_alive()
+        with pytest.raises(dividere.Closed):
+            client.send(b"x")
+
+
+def test_a_broker_says_where_it_is_bound_as_2_2_0_does():
+    port = connection.PortManager.acquire()
+    with connection.LoadBalancingPattern.Broker(ROUTER, port, ROUTER, 0) as broker:
+        assert broker.frontEnd_ == {"sockType": ROUTER, "endPt": f"tcp://*:{port}"}
+        assert broker.backEnd_["endPt"] == broker.backend.last_endpoint.decode()
+
+
+@pytest.mark.parametrize("level", [connection, messaging])
+def test_workers_and_clients_have_keys(level):
+    server, client = dividere.curve_keypair(), dividere.curve_keypair()
+    mine = dividere.Options(curve_server_secret_key=server.secret, curve_allowed_key=client.public)
+    theirs = dividere.Options(curve_client_secret_key=client.secret, curve_server_public_key=server.public)
+    types = (ROUTER, ROUTER) if level is connection else ()
+    arguments = [0, 0] if not types else [ROUTER, 0, ROUTER, 0]
+    with level.LoadBalancingPattern.Broker(*arguments, options=mine) as broker:
+        front, back = ends(broker)
+        if level is connection:
+            serving = Worker(back, options=theirs)
+            client, message, answer = level.LoadBalancingPattern.Client(front, options=theirs), b"ab", b"ba"
+        else:
+            serving = Pattern.Server(back, mh=Reverse([messaging.Dealer(back, options=theirs)]))
+            client = Pattern.Client(front, retryTimeOutMs=1000 * LIMIT, options=theirs)
+            message, answer = Msg01(field1="ab"), Msg01(field1="ba")
+        with serving, client:
+            broker.wait_workers(1, timeout=LIMIT)
+            client.send(message)
+            assert (client.recv(timeout=LIMIT) if level is connection else client.recv()) == answer
+            assert "127.0.0.1" in repr(client) and "running" in repr(serving)
 
 
 Pattern = messaging.LoadBalancingPattern

@@ -8,7 +8,7 @@ from pathlib import Path
 import dividere
 import dividere.aio
 import pytest
-from dividere import _abi, _library, errors
+from dividere import _abi, _library, errors, options
 
 BINDING = Path(__file__).resolve().parents[1]
 
@@ -88,16 +88,74 @@ def test_every_public_class_and_method_has_its_words():
     import inspect
 
     missing = []
-    for module in (dividere, dividere.connection, dividere.messaging, dividere.aio, errors):
-        for name in module.__all__ if hasattr(module, "__all__") else dir(module):
-            thing = getattr(module, name)
-            if not inspect.isclass(thing) or not thing.__module__.startswith("dividere"):
+    for name, kind in public_classes():
+        for member, value in [(name, kind), *inspect.getmembers(kind)]:
+            written_here = getattr(value, "fget", value) or value
+            if member.startswith("_") or not str(getattr(written_here, "__module__", "")).startswith(
+                "dividere"
+            ):
                 continue
-            for member, value in [(name, thing), *vars(thing).items()]:
-                public = not member.startswith("_") and (callable(value) or isinstance(value, property))
-                if public and not inspect.getdoc(value):
-                    missing.append(f"{name}.{member}")
+            # Their own: a method of Python's that is replaced would lend its words.
+            if (callable(value) or isinstance(value, property)) and not value.__doc__:
+                missing.append(f"{name}.{member}")
+    for module in (*MODULES, errors, options):
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if (
+                not name.startswith("_")
+                and function.__module__.startswith("dividere")
+                and not function.__doc__
+            ):
+                missing.append(f"{module.__name__}.{name}")
     assert not missing
+
+
+MODULES = (
+    dividere,
+    dividere.connection,
+    dividere.messaging,
+    dividere.registry,
+    dividere.service,
+    dividere.aio,
+)
+
+
+def public_classes():
+    """Each class that the modules give out, with those within it."""
+    import inspect
+
+    found = {}
+
+    def look(name, kind):
+        found[name] = kind
+        for member, value in vars(kind).items():
+            if inspect.isclass(value) and not member.startswith("_"):
+                look(f"{name}.{member}", value)
+
+    for module in MODULES:
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isclass(thing) and thing.__module__.startswith("dividere"):
+                look(f"{module.__name__}.{name}", thing)
+    assert len(found) > 60 and "dividere.registry.ServiceRegistry.Client" in found
+    return found.items()
+
+
+# No objects are made of these, or they hold nothing.
+NAMESPACES = (
+    "LoadBalancingPattern",
+    "ServiceRegistry",
+    "PortManager",
+    "ProtoBuffEncoder",
+    "ProtoBuffDecoder",
+)
+
+
+def test_every_object_tells_what_it_is_and_is_closed_by_with():
+    for name, kind in public_classes():
+        if issubclass(kind, (Exception, tuple, int)) or name.endswith(NAMESPACES):
+            continue
+        assert kind.__repr__ is not object.__repr__, name
+        assert hasattr(kind, "__enter__") or hasattr(kind, "__aenter__") or kind is dividere.Options, name
 
 
 def test_the_types_hold_in_strict_mode():

@@ -116,6 +116,66 @@ def test_attributes_that_programs_reach_through():
     assert view.closed
 
 
+def test_the_module_of_its_messages_is_an_attribute_of_the_package(run):
+    run("import dividere; assert dividere.MsgLib_pb2.Heartbeat is dividere.MsgLib.Heartbeat").ends()
+
+
+@pytest.mark.parametrize("module", [connection, messaging])
+def test_a_receive_timeout_of_the_socket_holds_for_each_receive(module):
+    response = module.Response("tcp://127.0.0.1:*")
+    request = module.Request(response.last_endpoint)
+    message = b"x" if module is connection else Msg01(field1="x")
+    silent = module.Dealer("tcp://127.0.0.1:*")
+    for one in (
+        module.Subscriber("tcp://127.0.0.1:1"),
+        silent,
+        module.Response("tcp://127.0.0.1:*"),
+        request,
+    ):
+        socket = getattr(one, "connection", one).socket_
+        socket.setsockopt(27, 20)
+        assert socket.getsockopt(27) == socket.rcvtimeo == 20
+        for receive in (one.recv, one.recv_many, socket.recv):
+            if one is request:
+                request.send(message)
+            # It would wait for ever.
+            with pytest.raises(TimeoutError):
+                receive()
+    other = module.Dealer(silent.last_endpoint)
+    other.send(message)
+    assert silent.wait(1000 * LIMIT) and silent.recv() == message
+    getattr(silent, "connection", silent).socket_.rcvtimeo = -1
+    other.send(message)
+    assert silent.recv() == message
+
+
+def test_options_of_a_socket_are_attributes_too():
+    dealer = connection.Dealer("tcp://127.0.0.1:*")
+    socket = dealer.socket_
+    assert (socket.identity, socket.type, socket.SNDHWM) == (dealer.identity, 5, 1000)
+    socket.linger = 0
+    with pytest.raises(dividere.Unsupported):
+        socket.sndhwm = 5
+    for name in ("nothing", "maxmsgsize"):
+        with pytest.raises(AttributeError):
+            getattr(socket, name)
+        # Nothing is set that has no effect.
+        with pytest.raises(AttributeError):
+            setattr(socket, name, 1)
+    publisher = connection.Publisher("tcp://127.0.0.1:*")
+    reader = connection.Subscriber(publisher.last_endpoint, "first")
+    reader.socket_.subscribe(b"second")
+    reader.socket_.unsubscribe("first")
+    publisher.wait_for_subscribers(timeout=LIMIT)
+    other = connection.Subscriber(publisher.last_endpoint)
+    publisher.wait_for_subscribers(2, timeout=LIMIT)
+    publisher.flush(timeout=LIMIT)
+    for topic in (b"first", b"second"):
+        publisher.send(topic)
+    assert [other.recv(timeout=LIMIT) for _ in range(2)] == [b"first", b"second"]
+    assert reader.recv(timeout=LIMIT) == b"second"
+
+
 def test_an_endpoint_may_be_what_last_endpoint_gives():
     publisher = messaging.Publisher("tcp://127.0.0.1:*")
     at = publisher.pub_.socket_.last_endpoint

@@ -217,6 +217,60 @@ def test_a_reactor_in_a_process_of_its_own():
     assert reactor.tid_.exitcode == 0
 
 
+class ByName(messaging.MpMsgReactor):
+    """Its components name what 2.2.0 evaluates them with: the modules that it imports, and the reactor itself."""
+
+    def __init__(self, port):
+        self.endpoint = f"tcp://*:{port}"
+        super().__init__(
+            ["Response(self.endpoint)", "Subscriber('tcp://127.0.0.1:%d' % min(os.getpid(), 1))"]
+        )
+
+    def handleMsg01(self, obj, msg):
+        obj.send(Msg01(field1=self.endpoint))
+
+
+def test_components_name_what_2_2_0_evaluates_them_with():
+    port = connection.PortManager.acquire()
+    reactor = ByName(port)
+    try:
+        request = messaging.Request(f"tcp://127.0.0.1:{port}")
+        assert request.call(Msg01(), timeout=LIMIT).field1 == f"tcp://*:{port}"
+    finally:
+        reactor.stop()
+
+
+STARTED = """
+import multiprocessing, os, sys
+from dividere import connection, messaging
+from clientMsgs_pb2 import Msg01
+class Started(messaging.MpMsgReactor):
+    greeting = "not set"
+    def initThread(self):
+        self.greeting = str(os.getpid())
+    def handleMsg01(self, obj, msg):
+        obj.send(Msg01(field1=self.greeting))
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    port = connection.PortManager.acquire()
+    with Started(f"Response('tcp://*:{port}')") as reactor:
+        request = messaging.Request(f"tcp://127.0.0.1:{port}")
+        assert request.call(Msg01(), timeout=20) == Msg01(field1=str(reactor.tid_.pid))
+    assert reactor.tid_.exitcode == 0, reactor.tid_.exitcode
+    print("done")
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_process_is_started_by_each_method(run, tmp_path, method):
+    program = tmp_path / "program.py"
+    program.write_text(STARTED)
+    start = (
+        f"import subprocess, sys; sys.exit(subprocess.call([sys.executable, {str(program)!r}, {method!r}]))"
+    )
+    assert run(start).ends()[0] == "done\n"
+
+
 def test_a_handler_stops_its_process():
     port = connection.PortManager.acquire()
     reactor = InProcess(f"Response('tcp://*:{port}')")
@@ -232,6 +286,43 @@ def test_stop_ends_also_when_the_process_has_died():
     reactor.tid_.kill()
     reactor.stop()
     assert not reactor.tid_.is_alive()
+
+
+class Reentering(logging.Handler):
+    """Uses the library from where its lines arrive."""
+
+    def __init__(self, publisher):
+        super().__init__()
+        self.publisher, self.done = publisher, threading.Event()
+
+    def emit(self, record):
+        if not self.done.is_set():
+            self.publisher.send(Reading(sensor="from the log"))
+            with messaging.Subscriber(self.publisher.last_endpoint) as another:
+                another.statistics()
+            # It would lock if one of the library's locks were held.
+            self.publisher.recv_event(timeout=0)
+            self.publisher.attach("@inproc://from-the-log")
+            assert self.publisher.statistics().messages_out == 1 and len(self.publisher.endpoints) == 2
+            self.done.set()
+
+
+def test_who_is_told_of_an_event_may_use_what_it_happened_to():
+    publisher = messaging.Publisher("tcp://127.0.0.1:*")
+    handler = Reentering(publisher)
+    before = connection.logger.level
+    connection.logger.addHandler(handler)
+    connection.logger.setLevel(logging.DEBUG)
+    try:
+        subscriber = messaging.Subscriber(publisher.last_endpoint)
+        assert handler.done.wait(LIMIT)
+        publisher.wait_for_subscribers(timeout=LIMIT)
+        publisher.send(Reading(sensor="after"))
+        while subscriber.recv(timeout=LIMIT).sensor != "after":
+            pass
+    finally:
+        connection.logger.setLevel(before)
+        connection.logger.removeHandler(handler)
 
 
 def test_the_log_has_the_events_of_connections(caplog):

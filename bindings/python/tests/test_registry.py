@@ -56,6 +56,54 @@ def test_what_was_registered_stays_when_the_client_object_goes(server):
     )
 
 
+class Elsewhere(ServiceRegistry.Client):
+    """As a program of 2.2.0 in a cloud tells the address that others reach it by."""
+
+    def getLocalIp(self):
+        return "192.0.2.7"
+
+
+def test_a_client_of_the_programs_own_tells_the_address(server):
+    client = Elsewhere("127.0.0.1", server.port)
+    client.registerService("acme.Elsewhere", 6, timeout=LIMIT)
+    assert client.lookupService("acme.Elsewhere", timeout=LIMIT) == ("acme.Elsewhere", "192.0.2.7", 6)
+    client.unregisterService("acme.Elsewhere", 6)
+    assert client.lookupService("acme.Elsewhere", timeout=LIMIT).port == 0
+
+
+def test_registries_and_their_clients_have_keys_and_options(monkeypatch):
+    monkeypatch.setattr(ServiceRegistry.Server, "port", 0)
+    monkeypatch.setattr(ServiceRegistry.Server, "subPort", 0)
+    keys, mine = dividere.curve_keypair(), dividere.curve_keypair()
+    secret = dividere.Options(curve_server_secret_key=keys.secret, curve_allowed_key=mine.public)
+    with ServiceRegistry.Server(options=secret) as made:
+        port = int(made.last_endpoint.rpartition(":")[2])
+        options = dividere.Options(
+            curve_client_secret_key=mine.secret,
+            curve_server_public_key=keys.public,
+            registry_lease_ms=60_000,
+            registry_advertise="192.0.2.8",
+        )
+        with ServiceRegistry.Client("127.0.0.1", port, options=options) as client:
+            client.registerService("acme.Secret", 8, timeout=LIMIT)
+            (instance,) = client.lookup_all("acme.Secret", timeout=LIMIT)
+            assert instance.endpoint == "tcp://192.0.2.8:8" and 59 < instance.lease <= 60
+            with service.ServiceClient("acme.Secret", client) as named:
+                deadline = time.monotonic() + LIMIT
+                while not named.instances() and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert [one.port for one in named.instances()] == [8]
+            with client.watch("acme.", is_prefix=True, timeout=LIMIT) as watch:
+                assert str(port) in repr(watch)
+        assert made.statistics().messages_in > 0
+        assert made.recv_event(timeout=LIMIT).kind == dividere.EventKind.LISTENING
+        assert str(port) in repr(made)
+        # Who has no key is not served.
+        with pytest.raises(dividere.Error):
+            ServiceRegistry.Client("127.0.0.1", port).lookupService("acme.Secret", timeout=0.3)
+    assert "stopped" in repr(made)
+
+
 def test_a_watch_tells_every_change(server):
     client = ServiceRegistry.Client("127.0.0.1", server.port)
     with client.watch("acme.", is_prefix=True, timeout=LIMIT) as watch:

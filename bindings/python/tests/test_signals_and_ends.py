@@ -14,6 +14,13 @@ import messages_pb2, clientMsgs_pb2
 Reading, Msg01 = messages_pb2.Reading, clientMsgs_pb2.Msg01
 """
 
+NAMES = """from dividere import registry
+class Names(registry.ServiceRegistry.Server):
+    port = subPort = 0
+s = Names()
+c = registry.ServiceRegistry.Client('127.0.0.1', int(s.last_endpoint.rpartition(':')[2]))
+"""
+
 WAITS = {
     "recv": "s = messaging.Subscriber('tcp://127.0.0.1:1'); wait = s.recv",
     "recv_with_timeout": "s = messaging.Subscriber('tcp://127.0.0.1:1'); wait = lambda: s.recv(timeout=60)",
@@ -51,6 +58,39 @@ WAITS = {
     "lookup": "from dividere import registry; s = registry.ServiceRegistry.Client('127.0.0.1', 1)\n"
     "wait = lambda: s.lookupService('acme.None')",
     "poll": "s = connection.Subscriber('tcp://127.0.0.1:1'); wait = lambda: list(connection.poll(s))",
+    "flush": "s = messaging.Dealer('tcp://127.0.0.1:1'); s.send(Msg01()); wait = s.flush",
+    "shutdown": "s = messaging.Dealer('tcp://127.0.0.1:1', options=dividere.Options(linger_ms=60_000))\n"
+    "s.send(Msg01()); wait = lambda: dividere.shutdown(60)",
+    "out_of_turn": "s = messaging.Request('tcp://127.0.0.1:1'); wait = lambda: s.wait(60_000)",
+    "full_publisher": "o = dividere.Options(send_high_water_mark=1, receive_high_water_mark=1, full_queue='block',"
+    "send_timeout_ms=-1)\np = messaging.Publisher('tcp://127.0.0.1:*', options=o)\n"
+    "s = messaging.Subscriber(p.last_endpoint, options=o); p.wait_for_subscribers(timeout=20)\n"
+    "wait = lambda: [p.send(Reading(blob=bytes(1_000_000))) for _ in range(1000)]",
+    "full_publisher_of_bytes": "o = dividere.Options(send_high_water_mark=1, receive_high_water_mark=1,"
+    "full_queue='block', send_timeout_ms=-1)\np = connection.Publisher('tcp://127.0.0.1:*', options=o)\n"
+    "s = connection.Subscriber(p.last_endpoint, options=o); p.wait_for_subscribers(timeout=20)\n"
+    "wait = lambda: [p.send(bytes(1_000_000)) for _ in range(1000)]",
+    "socket": "s = connection.Dealer('tcp://127.0.0.1:1'); wait = s.socket_.recv_multipart",
+    "socket_poll": "s = connection.Dealer('tcp://127.0.0.1:1'); wait = s.socket_.poll",
+    "poller": "s = connection.Dealer('tcp://127.0.0.1:1'); wait = s.poller_.poll",
+    "proxy": "s = connection.Proxy('tcp://127.0.0.1:*', 'tcp://127.0.0.1:*'); wait = s.wait_ended",
+    "proxy_event": "s = connection.Proxy('tcp://127.0.0.1:*', 'tcp://127.0.0.1:*')\n"
+    "wait = lambda: [s.backend.recv_event() for _ in range(100)]",
+    "broker": "s = messaging.LoadBalancingPattern.Broker('tcp://127.0.0.1:*', 'tcp://127.0.0.1:*')\n"
+    "wait = s.wait_ended",
+    "workers": "s = messaging.LoadBalancingPattern.Broker('tcp://127.0.0.1:*', 'tcp://127.0.0.1:*')\n"
+    "wait = s.wait_workers",
+    "balancing": "r = messaging.Response('tcp://127.0.0.1:*')\n"
+    "s = messaging.LoadBalancingPattern.Client(r.last_endpoint, retryTimeOutMs=60_000); s.send(Msg01()); wait = s.recv",
+    "balancing_bytes": "s = connection.LoadBalancingPattern.Client('tcp://127.0.0.1:1')\n"
+    "wait = lambda: (s.send(b'x'), s.recv(60_000))",
+    "registry": NAMES + "wait = s.wait_ended",
+    "register": "from dividere import registry; s = registry.ServiceRegistry.Client('127.0.0.1', 1)\n"
+    "wait = lambda: s.registerService('acme.None', 1)",
+    "watch": NAMES + "w = c.watch('acme.None'); wait = lambda: list(w)",
+    "watching": "from dividere import registry; s = registry.ServiceRegistry.Client('127.0.0.1', 1)\n"
+    "wait = lambda: s.watch('acme.None')",
+    "reactor": "s = messaging.MsgReactor([]); s.tid_.daemon; wait = s.tid_.join",
 }
 
 INTERRUPTED = """
