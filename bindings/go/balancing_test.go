@@ -81,6 +81,27 @@ func TestABrokerHandsRequestsToWorkers(t *testing.T) {
 	must(t, err)
 }
 
+func TestAWorkerReceivesJobsOfBytes(t *testing.T) {
+	_, front, back := broker(t)
+	w := worker(t, back)
+	q := request(t, front)
+	answered := make(chan string, 1)
+	go func() {
+		reply, err := q.CallBytes(soon(t), []byte("no envelope"))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- string(reply)
+	}()
+	job, err := w.RecvRaw(soon(t))
+	must(t, err)
+	must(t, job.ReplyBytes(soon(t), append([]byte("this is "), job.Payload()...)))
+	must(t, job.Close())
+	if reply := <-answered; reply != "this is no envelope" {
+		t.Fatalf("%q", reply)
+	}
+}
+
 func TestAWorkerReceivesJobsAndAnswersThemLater(t *testing.T) {
 	_, front, back := broker(t)
 	w := worker(t, back, dividere.WithCapacity(2))

@@ -44,34 +44,62 @@ func (d *Dealer) SendBytes(ctx context.Context, data []byte) error { return d.h.
 
 // SendWithEmptyFrame sends a message with an empty frame in front: the form in which a Response expects a request.
 func (d *Dealer) SendWithEmptyFrame(ctx context.Context, m proto.Message) error {
-	return d.sendFilled(ctx, m, func(s *slot) C.go_result {
-		return C.go_send_with_empty_frame(C.dividere_dealer_t(d.h.socket()), s.c)
-	})
+	return d.sendAsRequest(ctx, filledWith(m))
+}
+
+// SendBytesWithEmptyFrame is SendWithEmptyFrame for bytes without an envelope.
+func (d *Dealer) SendBytesWithEmptyFrame(ctx context.Context, data []byte) error {
+	return d.sendAsRequest(ctx, filledWithBytes(data))
 }
 
 // SendRouted sends a message with frames in front: what Message.Route gave, to answer where a routed message came from,
 // as Message.Reply does by itself.
 func (d *Dealer) SendRouted(ctx context.Context, route [][]byte, m proto.Message) error {
+	return d.sendBehind(ctx, route, filledWith(m))
+}
+
+// SendBytesRouted is SendRouted for bytes without an envelope.
+func (d *Dealer) SendBytesRouted(ctx context.Context, route [][]byte, data []byte) error {
+	return d.sendBehind(ctx, route, filledWithBytes(data))
+}
+
+func (d *Dealer) sendAsRequest(ctx context.Context, fill func(*slot) error) error {
+	return d.sendFilled(ctx, fill, func(s *slot) C.go_result {
+		return C.go_send_with_empty_frame(C.dividere_dealer_t(d.h.socket()), s.c)
+	})
+}
+
+func (d *Dealer) sendBehind(ctx context.Context, route [][]byte, fill func(*slot) error) error {
 	frames := framesForC(route)
 	defer frames.free()
-	return d.sendFilled(ctx, m, func(s *slot) C.go_result {
+	return d.sendFilled(ctx, fill, func(s *slot) C.go_result {
 		return C.go_send_routed(C.dividere_dealer_t(d.h.socket()), unsafe.SliceData(frames), C.size_t(len(frames)), s.c)
 	})
 }
 
-func (d *Dealer) sendFilled(ctx context.Context, m proto.Message, send func(*slot) C.go_result) error {
+func filledWith(m proto.Message) func(*slot) error {
+	return func(s *slot) error {
+		if isNil(m) {
+			return errNil
+		}
+		return s.prepare(m, proto.Size(m))
+	}
+}
+
+func filledWithBytes(data []byte) func(*slot) error {
+	return func(s *slot) error { return s.prepareBytes(data) }
+}
+
+func (d *Dealer) sendFilled(ctx context.Context, fill func(*slot) error, send func(*slot) C.go_result) error {
 	if ctx.Err() != nil {
 		return contextError(ctx)
-	}
-	if isNil(m) {
-		return errNil
 	}
 	s, err := takeSlot()
 	if err != nil {
 		return err
 	}
 	defer s.giveBack()
-	if err := s.prepare(m, proto.Size(m)); err != nil {
+	if err := fill(s); err != nil {
 		return err
 	}
 	defer runtime.KeepAlive(d.h)

@@ -95,6 +95,45 @@ func TestADealerAsksAResponse(t *testing.T) {
 	}
 }
 
+func TestADealerSendsBytesInEveryForm(t *testing.T) {
+	served, at := response(t, "tcp://127.0.0.1:*")
+	d := dealer(t, at)
+	must(t, d.SendBytesWithEmptyFrame(soon(t), []byte("what?")))
+	asked, err := served.RecvBytes(soon(t))
+	must(t, err)
+	must(t, served.SendBytes(soon(t), []byte("that")))
+	told, err := d.RecvBytes(soon(t))
+	must(t, err)
+	if string(asked) != "what?" || string(told) != "that" {
+		t.Fatalf("%q, %q", asked, told)
+	}
+
+	proxy, err := dividere.NewProxy(dividere.ProxyRequestResponse, "tcp://127.0.0.1:*", "tcp://127.0.0.1:*", "")
+	must(t, err)
+	closing(t, proxy)
+	front, err := proxy.LastEndpoint(dividere.ProxyFront)
+	must(t, err)
+	back, err := proxy.LastEndpoint(dividere.ProxyBack)
+	must(t, err)
+	behind := dealer(t, back)
+	r := request(t, front)
+	must(t, r.SendBytes(soon(t), []byte("and now?")))
+	m, err := behind.RecvRaw(soon(t))
+	must(t, err)
+	route, err := m.Route()
+	must(t, err)
+	if len(route) == 0 || string(m.Payload()) != "and now?" {
+		t.Fatalf("%q behind %d frames", m.Payload(), len(route))
+	}
+	must(t, behind.SendBytesRouted(soon(t), route, []byte("nothing")))
+	told, err = r.RecvBytes(soon(t))
+	must(t, err)
+	if string(told) != "nothing" {
+		t.Fatalf("%q", told)
+	}
+	must(t, m.Close())
+}
+
 func TestPollTellsWhichHandlesHaveSomething(t *testing.T) {
 	a, b := dealer(t, "tcp://127.0.0.1:*"), dealer(t, "tcp://127.0.0.1:*")
 	atB, err := b.LastEndpoint()

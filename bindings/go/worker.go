@@ -71,3 +71,8 @@ func (w *Worker) Stop(ctx context.Context) error {
 func (w *Worker) RecvMessage(ctx context.Context) (*Message, error) {
 	return receiving{w.h}.RecvMessage(ctx)
 }
+
+// RecvRaw is RecvMessage without looking for an envelope: requests of any bytes are to be answered by the caller then.
+func (w *Worker) RecvRaw(ctx context.Context) (*Message, error) {
+	return receiving{w.h}.RecvRaw(ctx)
+}
