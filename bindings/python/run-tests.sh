@@ -20,7 +20,13 @@ venv=$build/venv-$version
 rm -rf "$venv"
 "$python" -m venv "$venv"
 wheels=("$build"/wheel/dividere-*-py3-none-*.whl)
-"$venv/bin/python" -m pip install --disable-pip-version-check -q "${wheels[0]}" -r "$here/tests/requirements.txt"
+# The oldest protobuf that it works with, beside the oldest Python.
+protobuf=()
+if [ "$version" = 3.9 ]; then
+    protobuf=(protobuf==3.20.0)
+fi
+"$venv/bin/python" -m pip install --disable-pip-version-check -q "${wheels[0]}" -r "$here/tests/requirements.txt" \
+    "${protobuf[@]}"
 # Its own, to see what the tests leave behind; pytest's own folders it would clean up later.
 temporary=$(mktemp -d "${TMPDIR:-/tmp}/dividere-python.XXXXXX")
 trap 'rm -rf "$temporary"' EXIT
