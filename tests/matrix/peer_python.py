@@ -10,7 +10,7 @@ import sys
 import zlib
 
 import dividere
-from dividere import connection, messaging, service
+from dividere import connection, messaging, registry, service
 from google.protobuf import descriptor_pool, message_factory
 
 # Where only a failure would wait so long.
@@ -107,10 +107,58 @@ class Reactor:
             self.running.stop()
 
 
+class Registry(registry.ServiceRegistry.Server):
+    """At a free port."""
+
+    port = subPort = 0
+
+
+class Echo(service.Service):
+    """Answers each request with the same, whatever its type."""
+
+    def __getattr__(self, name):
+        if not name.startswith("handle"):
+            raise AttributeError(name)
+        return self.send
+
+
+class Queueing(messaging.LoadBalancingPattern.Server.ServerMsgReactor):
+    """Hands what a broker hands it to another thread, which answers."""
+
+    def __init__(self, endpoint):
+        self.requests = queue.Queue()
+        super().__init__([messaging.Dealer(endpoint)])
+
+    def __getattr__(self, name):
+        if not name.startswith("handle"):
+            raise AttributeError(name)
+        return lambda dealer, route, message: self.requests.put((dealer, route, message))
+
+
+class Worker:
+    """A server of a broker, for `recv` and `reply`."""
+
+    def __init__(self, endpoint):
+        self.serving = Queueing(endpoint)
+        self.asked = None
+
+    def recv(self):
+        self.asked = self.serving.requests.get(timeout=LIMIT)
+        return told(self.asked[-1])
+
+    def reply(self, words):
+        dealer, route, _ = self.asked
+        dealer.send((route, typed(words)))
+
+    def stop(self):
+        self.serving.stop()
+
+
 class Peer:
     def __init__(self):
         self.handles, self.reactors, self.proxies = {}, {}, {}
-        self.callers, self.brokers = {}, []
+        # What is stopped in this order.
+        self.callers, self.serving, self.brokers = {}, [], []
 
     def obey(self, words):
         return getattr(self, "do_" + words[0])(*words[1:]) or "ok"
@@ -169,6 +217,22 @@ class Peer:
     def new_caller(self, name, registry, known_as):
         self.callers[name] = service.ServiceClient(known_as, registry)
 
+    def new_registry(self, name, endpoint):
+        made = Registry()
+        self.brokers.append(made)
+        return "ok " + made.last_endpoint.replace("[::]", "127.0.0.1")
+
+    def new_service(self, name, registry_at, known_as):
+        # A service is known by the module and the name of its class, and looks for the registry at this port.
+        registry.ServiceRegistry.Server.port = int(registry_at.rpartition(":")[2])
+        module, _, kind = known_as.rpartition(".")
+        self.serving.append(type(kind, (Echo,), {"__module__": module})())
+
+    def new_worker(self, name, endpoint):
+        self.handles[name] = Worker(endpoint)
+        self.serving.append(self.handles[name])
+        return "ok -"
+
     def new_broker(self, name, front, back):
         broker = messaging.LoadBalancingPattern.Broker(front, back)
         self.brokers.append(broker)
@@ -180,10 +244,15 @@ class Peer:
     def do_reset(self):
         for reactor in self.reactors.values():
             reactor.stop()
-        for one in [*self.proxies.values(), *self.brokers]:
-            one.stop()
         for caller in self.callers.values():
             caller.close()
+        for one in self.serving:
+            one.stop()
+            if isinstance(one, Echo):
+                # Its name is taken out of the registry.
+                one.tid_.join()
+        for one in [*self.proxies.values(), *self.brokers]:
+            one.stop()
         self.__init__()
         gc.collect()
 
