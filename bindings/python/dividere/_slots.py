@@ -143,12 +143,12 @@ def single() -> Slot:
         return Slot(1, SINGLE_BYTES, 0)
 
 
-def started(start: Callable[[Any, Any], int], name: bytes, payload: bytes) -> int:
-    """The number of a call that `start(message, number)` begins with a message of this type, copied."""
+def started(start: Callable[[Any, Any], int], fill: Callable[[Any], None]) -> int:
+    """The number of a call that `start(message, number)` begins with what `fill` makes of a message, copied."""
     slot, call = single(), c_uint64()
     try:
         message = slot.messages[0]
-        check(quick.message_set(message, name, payload, len(payload)))
+        fill(message)
         check(start(message, byref(call)))
         return call.value
     finally:

@@ -25,9 +25,9 @@ from google.protobuf.message import Message
 
 from dividere import _logging, _slots, connection, messaging, registry, service
 from dividere._calling import at_least_none
-from dividere._connector import Event, Statistics
+from dividere._connector import Event, Fill, Statistics, typed, untyped
 from dividere._library import quick
-from dividere._types import MessageType, name_of, names
+from dividere._types import MessageType
 from dividere._waiting import CANCELLED, TIMEOUT, WOULD_BLOCK, Remaining, milliseconds
 from dividere.errors import (
     Closed,
@@ -267,9 +267,12 @@ class Publisher(_Role):
     _hears_of_room = False
 
     def __init__(
-        self, endPoint: str | list[str] | messaging.Publisher, *, options: Options | None = None
+        self,
+        endPoint: str | list[str] | messaging.Publisher | connection.Publisher,
+        *,
+        options: Options | None = None,
     ) -> None:
-        ready = isinstance(endPoint, messaging.Publisher)
+        ready = isinstance(endPoint, (messaging.Publisher, connection.Publisher))
         super().__init__(endPoint if ready else messaging.Publisher(endPoint, options=options))  # type: ignore[arg-type]
         waits = self._inner._never_waits
         self.send = partial(self.blocking.send, timeout=0) if waits else self.blocking.send
@@ -316,7 +319,59 @@ class Subscriber(_Receiving):
         self.blocking.unsubscribe(message_type)
 
 
-class Request(_Role):
+class _Calling(_Role):
+    """What requests have in common."""
+
+    async def _call(self, fill: Fill, timeout: float | None, retries: int) -> tuple[int, bytes, bytes]:
+        """The reply to what `fill` makes of a message."""
+        ms = milliseconds(timeout)
+        at_least_none(retries)
+        # What an attempt leaves of its time is the next one's, to wait for a connection.
+        whole = Remaining(ms)
+        for attempt in range(retries + 1):
+            try:
+                return await self._ask(fill, ms, int(retries > 0), whole)
+            except TimedOut:
+                pass
+            except Unreachable:
+                # Its connection was lost, or so answers a broker whose worker died with the request.
+                if attempt == retries:
+                    raise
+            whole.extend(ms)
+        raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
+
+    async def _ask(self, fill: Fill, ms: int, may_repeat: int, whole: Remaining) -> tuple[int, bytes, bytes]:
+        inner = self._inner
+        start = partial(self._start, fill, ms, may_repeat)
+        left = whole.ms()
+        call = await self._when_room(start, None if left < 0 else left / 1000)
+        remaining = whole.at_most(ms)
+        over = False
+        try:
+            while True:
+                status, reply = self._finish(call)
+                over = status not in (WOULD_BLOCK, TIMEOUT, CANCELLED)
+                if over:
+                    if reply is None:
+                        raise error_of(status)
+                    return reply
+                left = remaining.ms()
+                if left == 0:
+                    raise TimedOut("no reply in the time given")
+                await self._readiness.wait(inner.fileno, None if left < 0 else left / 1000)
+        finally:
+            if not over:
+                quick.request_abandon_call(inner._id, call)
+
+    def _start(self, fill: Fill, ms: int, may_repeat: int) -> int:
+        start, handle = quick.request_start_call, self._inner._id
+        return _slots.started(lambda to, call: start(handle, to, may_repeat, ms, 0, call), fill)
+
+    def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
+        return _slots.finished(quick.request_finish_call, self._inner._id, call)
+
+
+class Request(_Calling):
     """Asks, and gets an answer or an exception in time. Any number of calls may be under way at once."""
 
     def __init__(
@@ -329,52 +384,7 @@ class Request(_Role):
     async def call(self, msg: Message, timeout: float | None = None, retries: int = 0) -> Any:
         """Sends a message and gives its reply within `timeout` seconds; where none comes, sends it again, to the
         next endpoint, up to `retries` times. Cancelled, it gives the call up."""
-        name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
-        ms = milliseconds(timeout)
-        at_least_none(retries)
-        # What an attempt leaves of its time is the next one's, to wait for a connection.
-        whole = Remaining(ms)
-        for attempt in range(retries + 1):
-            try:
-                return await self._ask(name, payload, ms, int(retries > 0), whole)
-            except TimedOut:
-                pass
-            except Unreachable:
-                # Its connection was lost, or so answers a broker whose worker died with the request.
-                if attempt == retries:
-                    raise
-            whole.extend(ms)
-        raise error_of(TIMEOUT, f"no reply to {retries + 1} attempt(s) of {ms} ms each")
-
-    async def _ask(self, name: bytes, payload: bytes, ms: int, may_repeat: int, whole: Remaining) -> Message:
-        inner = self._inner
-        start = partial(self._start, name, payload, ms, may_repeat)
-        left = whole.ms()
-        call = await self._when_room(start, None if left < 0 else left / 1000)
-        remaining = whole.at_most(ms)
-        over = False
-        try:
-            while True:
-                status, reply = self._finish(call)
-                over = status not in (WOULD_BLOCK, TIMEOUT, CANCELLED)
-                if over:
-                    if reply is None:
-                        raise error_of(status)
-                    return messaging._made_of(*reply)
-                left = remaining.ms()
-                if left == 0:
-                    raise TimedOut("no reply in the time given")
-                await self._readiness.wait(inner.fileno, None if left < 0 else left / 1000)
-        finally:
-            if not over:
-                quick.request_abandon_call(inner._id, call)
-
-    def _start(self, name: bytes, payload: bytes, ms: int, may_repeat: int) -> int:
-        start, handle = quick.request_start_call, self._inner._id
-        return _slots.started(lambda to, call: start(handle, to, may_repeat, ms, 0, call), name, payload)
-
-    def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
-        return _slots.finished(quick.request_finish_call, self._inner._id, call)
+        return messaging._made_of(*await self._call(typed(msg, msg.SerializeToString()), timeout, retries))
 
 
 class _TwoWay(_Receiving):
@@ -492,10 +502,21 @@ class ServiceClient:
         return f"<dividere.aio.ServiceClient of {self.blocking!r}>"
 
 
+class _ByteRequest(_TwoWay, _Calling):
+    """A request of `dividere.connection`."""
+
+    async def call(self, msg: connection.Bytes, timeout: float | None = None, retries: int = 0) -> bytes:
+        """Sends bytes and gives the reply within `timeout` seconds; where none comes, sends them again, to the next
+        endpoint, up to `retries` times. Cancelled, it gives the call up."""
+        return (await self._call(untyped(msg), timeout, retries))[2]
+
+
 def asynchronous(blocking: Any) -> Any:
     """The object for asyncio over one of `dividere.messaging` or `dividere.connection`."""
     kinds: dict[type[Any], Callable[[Any], Any]] = {
         messaging.Publisher: Publisher,
+        connection.Publisher: Publisher,
+        connection.Request: _ByteRequest,
         messaging.Subscriber: Subscriber,
         messaging.Request: Request,
         messaging.Response: Response,

@@ -12,6 +12,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from dividere import _logging, _slots, messaging, registry
+from dividere._connector import typed
 from dividere._library import lib, quick
 from dividere._reactor import _OnThread
 from dividere._types import name_of, names
@@ -149,9 +150,12 @@ class ServiceClient:
 
     def _start(self, msg: Message, timeout: float | None, repeat: bool) -> int:
         """Begins a call, without waiting; its number."""
-        name, payload = names.get(type(msg)) or name_of(msg), msg.SerializeToString()
-        ms, start = milliseconds(timeout), lib.service_client_start_call
-        return _slots.started(lambda to, call: start(self._id, to, ms, int(repeat), call), name, payload)
+        ms, start, fill = (
+            milliseconds(timeout),
+            lib.service_client_start_call,
+            typed(msg, msg.SerializeToString()),
+        )
+        return _slots.started(lambda to, call: start(self._id, to, ms, int(repeat), call), fill)
 
     def _finish(self, call: int) -> tuple[int, tuple[int, bytes, bytes] | None]:
         """What came of it so far: a status, and the reply."""

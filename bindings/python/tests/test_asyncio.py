@@ -338,6 +338,18 @@ def test_bytes_are_sent_and_received():
         assert await response.recv(timeout=LIMIT) == b"ask"
         await response.send(b"answer")
         assert await request.recv(timeout=LIMIT) == b"answer"
+        call = asyncio.ensure_future(request.call(b"ask again", timeout=LIMIT))
+        assert await response.recv(timeout=LIMIT) == b"ask again"
+        await response.send(b"\xff answer")
+        assert await call == b"\xff answer"
+        with pytest.raises(dividere.TimedOut):
+            await request.call(b"nobody answers", timeout=0.02, retries=1)
+        publisher = aio.asynchronous(connection.Publisher("tcp://127.0.0.1:*"))
+        subscriber = aio.asynchronous(connection.Subscriber(publisher.last_endpoint))
+        await publisher.wait_for_subscribers(timeout=LIMIT)
+        publisher.send(b"1")
+        await publisher.send_when_room(b"2", timeout=LIMIT)
+        assert [await subscriber.recv(timeout=LIMIT) for _ in range(2)] == [b"1", b"2"]
         nobody = aio.asynchronous(connection.Request("tcp://127.0.0.1:1"))
         with pytest.raises(dividere.TimedOut):
             await nobody.send(b"ask", timeout=0.02)
