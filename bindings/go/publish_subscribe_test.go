@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"example.com/dividere"
 	"example.com/dividere/internal/testpb"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 func TestTypedMessagesArriveOverEachTransport(t *testing.T) {
@@ -329,4 +332,36 @@ func TestABatchTellsWhatWasWrong(t *testing.T) {
 	}
 	_, err = dividere.RecvMany[*testpb.Reading](ctx, s, 0)
 	wants(t, err, dividere.ErrInvalidArgument)
+}
+
+// Where it need not wait, and protobuf has nothing to allocate either.
+func TestSendAndRecvIntoAllocateNothing(t *testing.T) {
+	// inproc: what was sent is there.
+	p, at := publisher(t, "inproc://"+t.Name(), dividere.WithSendHighWaterMark(0))
+	s := subscriber(t, at, dividere.WithReceiveHighWaterMark(0))
+	must(t, p.WaitForSubscribers(soon(t), 1, ""))
+	ctx := context.Background()
+	sent, got := wrapperspb.Int64(7), &wrapperspb.Int64Value{}
+	const count = 1000
+	send := func() error { return p.Send(ctx, sent) }
+	receive := func() error { return s.RecvInto(ctx, got) }
+	each := func(what func() error) float64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range count {
+			if err := what(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return float64(after.Mallocs-before.Mallocs) / count
+	}
+	// The collector empties the pools.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	// What is made once for all is made by the first ones. The race detector loses some of what is in a pool.
+	each(send)
+	each(receive)
+	if sends, receives := each(send), each(receive); sends >= 1 || receives >= 1 {
+		t.Fatalf("%g allocations for each that was sent, %g for each that was received", sends, receives)
+	}
 }
