@@ -13,8 +13,10 @@ set(dividere_cmake_dir "${CMAKE_INSTALL_LIBDIR}/cmake/dividere")
 set(dividere_pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
 # What the static library needs from the system. Older C libraries keep
-# threads, timers and the loader in libraries of their own.
-set(DIVIDERE_STATIC_LIBRARIES stdc++ gcc_s util rt pthread m dl)
+# threads, timers and the loader in libraries of their own. The compiler adds its
+# own library, in the form that fits: named here, the shared one, a program could
+# not be linked with -static.
+set(DIVIDERE_STATIC_LIBRARIES stdc++ util rt pthread m dl)
 set(dividere_static_flags "")
 foreach(library IN LISTS DIVIDERE_STATIC_LIBRARIES)
   string(APPEND dividere_static_flags " -l${library}")

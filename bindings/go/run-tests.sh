@@ -55,3 +55,21 @@ go mod edit -require=example.com/dividere@v0.0.0 -replace="example.com/dividere=
     echo "go: the sample does not say 'cpu'" >&2
     exit 1
 }
+echo "--- the same, with nothing shared at all"
+if printf 'int main() {}' | c++ -static -x c++ - -o "$work/static" 2>"$work/log"; then
+    env -u LD_LIBRARY_PATH go build -tags dividere_static,netgo,osusergo \
+        -ldflags '-linkmode external -extldflags -static' -o "$work/whole" . 2>"$work/log" || {
+        cat "$work/log" >&2
+        exit 1
+    }
+    [ "$(env -u LD_LIBRARY_PATH timeout 60 "$work/whole")" = cpu ] || {
+        echo "go: the sample that was linked statically does not say 'cpu'" >&2
+        exit 1
+    }
+    if readelf -d "$work/whole" | grep NEEDED; then
+        echo "go: it needs shared libraries" >&2
+        exit 1
+    fi
+else
+    echo "skipped: the system has no static C and C++ libraries"
+fi
