@@ -374,7 +374,10 @@ class Receiver(Handle):
 
     def _receive_ms(self, timeout: float | None) -> int:
         """Milliseconds for a receive that is given this timeout."""
-        return milliseconds(self._receive_seconds if timeout is None else timeout)
+        return milliseconds(self._default_seconds() if timeout is None else timeout)
+
+    def _default_seconds(self) -> float | None:
+        return self._receive_seconds
 
     def wait(self, timeOutMs: float | None = None, *, timeout: float | None = None) -> bool:
         """Waits until there is a message, for `timeOutMs` milliseconds or `timeout` seconds, and tells whether

@@ -31,6 +31,7 @@ from dividere._connector import (
     Sender,
     Statistics,
     bytes_of,
+    event_of,
     untyped,
 )
 from dividere._library import lib, quick
@@ -44,7 +45,7 @@ from dividere._waiting import (
     interruptible,
     milliseconds,
 )
-from dividere.errors import Closed, StateError, TimedOut, check, error_of
+from dividere.errors import Closed, StateError, Unsupported, check, error_of
 from dividere.options import Options
 
 logger = _logging.connection
@@ -103,14 +104,16 @@ class Connector(Handle):
     @staticmethod
     def socketEventMonitor(monitorSock: SocketView) -> None:
         """Logs the events of a socket until it is closed."""
-        while not monitorSock.closed:
-            try:
-                event = monitorSock._get().recv_event(timeout=1)
-            except TimedOut:
-                continue
-            except Closed:
-                return
-            logger.debug("Event: %s", event)
+        try:
+            # Not the connection, which this would keep open.
+            number = monitorSock._get()._id
+            while True:
+                event = _abi.Event()
+                check_aside(partial(lib.socket_event_recv, number, byref(event)), -1)
+                logger.debug("Event: %s", event_of(event))
+        except (Closed, Unsupported):
+            # It is gone.
+            return
 
 
 # What a publisher does whose queue is full, where it does not wait.
@@ -280,6 +283,12 @@ class Request(Connector, Calling, Receiver):
 
     def _has_turns(self) -> bool:
         return True
+
+    def _default_seconds(self) -> float | None:
+        # As with a socket of pyzmq a request whose reply does not come in that time is not given up.
+        if self._receive_seconds is not None and not self.wait(timeout=self._receive_seconds):
+            raise error_of(TIMEOUT, "no reply within the receive timeout of the socket")
+        return self._receive_seconds
 
 
 class Response(Connector, Sender, Receiver):

@@ -395,8 +395,8 @@ class _Sending(_Receiving):
         except IndexError:
             slot = _slots.typed_single()
         try:
-            if timeout is None:
-                timeout = sock._receive_seconds
+            if timeout is None and sock._receive_seconds is not None:
+                timeout = sock._default_seconds()
             if timeout is None:
                 # One call, which lets go of the interpreter's lock.
                 status = _recv_batch_waiting(sock._handle, slot.into, FOREVER)

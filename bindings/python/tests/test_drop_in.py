@@ -1,6 +1,7 @@
 """Programs of dividere 2.2.0 run unchanged: the examples of its manual, its attributes, its peers."""
 
 import inspect
+import time
 from pathlib import Path
 
 import clientMsgs_pb2 as clientMsgs
@@ -126,6 +127,7 @@ def test_a_receive_timeout_of_the_socket_holds_for_each_receive(module):
     response = module.Response("tcp://127.0.0.1:*")
     request = module.Request(response.last_endpoint)
     message = b"x" if module is connection else Msg01(field1="x")
+    request.send(message)
     silent = module.Dealer("tcp://127.0.0.1:*")
     for one in (
         module.Subscriber("tcp://127.0.0.1:1"),
@@ -137,17 +139,37 @@ def test_a_receive_timeout_of_the_socket_holds_for_each_receive(module):
         socket.setsockopt(27, 20)
         assert socket.getsockopt(27) == socket.rcvtimeo == 20
         for receive in (one.recv, one.recv_many, socket.recv):
-            if one is request:
-                request.send(message)
             # It would wait for ever.
             with pytest.raises(TimeoutError):
                 receive()
+    # The request was not given up.
+    assert response.recv() == message
+    response.send(message)
+    assert request.wait(1000 * LIMIT) and request.recv() == message
     other = module.Dealer(silent.last_endpoint)
     other.send(message)
     assert silent.wait(1000 * LIMIT) and silent.recv() == message
     getattr(silent, "connection", silent).socket_.rcvtimeo = -1
     other.send(message)
     assert silent.recv() == message
+
+
+def test_a_monitor_logs_until_the_connection_is_freed(caplog):
+    publisher = connection.Publisher("tcp://127.0.0.1:*")
+    endpoint = publisher.last_endpoint
+    caplog.set_level("DEBUG", connection.logger.name)
+    monitor = publisher.registerSocketMonitoring(publisher.socket_)
+    ended = time.monotonic() + LIMIT
+    while "LISTENING" not in caplog.text and time.monotonic() < ended:
+        time.sleep(0.01)
+    assert f"Event: LISTENING on {endpoint}" in caplog.text
+    # It keeps nothing open.
+    publisher = None
+    publisher = connection.Publisher(endpoint)
+    monitor.join(LIMIT)
+    assert not monitor.is_alive()
+    publisher.close()
+    connection.Connector.socketEventMonitor(publisher.socket_)
 
 
 def test_options_of_a_socket_are_attributes_too():
