@@ -273,8 +273,6 @@ def test_a_handler_whose_wait_is_cancelled_ends_nothing():
 
 def test_what_a_reactor_has_taken_is_handled_also_when_it_is_cancelled():
     async def main():
-        taken = asyncio.Event()
-
         class Counting(aio.MsgReactor):
             handled = 0
 
@@ -284,7 +282,9 @@ def test_what_a_reactor_has_taken_is_handled_also_when_it_is_cancelled():
         class Giving(aio.Dealer):
             async def recv(self, timeout=None):
                 message = await super().recv(timeout)
-                taken.set()
+                # Before the reactor hears of it.
+                for task in reactor._tasks:
+                    task.cancel()
                 return message
 
         dealer = Giving("tcp://127.0.0.1:*")
@@ -292,11 +292,7 @@ def test_what_a_reactor_has_taken_is_handled_also_when_it_is_cancelled():
         reactor = Counting([dealer])
         reactor.start()
         await other.send(Msg01())
-        await asyncio.wait_for(taken.wait(), LIMIT)
-        # Before the reactor hears of the message.
-        for task in reactor._tasks:
-            task.cancel()
-        await asyncio.gather(*reactor._tasks, return_exceptions=True)
+        await asyncio.wait_for(asyncio.gather(*reactor._tasks, return_exceptions=True), LIMIT)
         assert all(task.cancelled() for task in reactor._tasks)
         assert reactor.handled == 1
 

@@ -37,8 +37,10 @@ def test_bytes_are_served_by_workers_that_are_there():
             client.send(b"%d!" % i)
             assert client.recv(1000 * LIMIT) == (b"%d!" % i)[::-1]
         assert broker.statistics().workers == 3 and broker.statistics().served == 20
-        kinds = [broker.frontend.recv_event(timeout=LIMIT).kind for _ in range(2)]
-        assert kinds == [dividere.EventKind.LISTENING, dividere.EventKind.ACCEPTED]
+        for side in (broker.frontend, broker.backend):
+            events = [side.recv_event(timeout=LIMIT) for _ in range(2)]
+            assert [one.kind for one in events] == [dividere.EventKind.LISTENING, dividere.EventKind.ACCEPTED]
+            assert events[0].endpoint == side.last_endpoint.decode()
         assert front.rpartition(":")[2] in repr(broker) and "running" in repr(workers[0])
         for worker in workers:
             worker.stop()
