@@ -90,7 +90,6 @@ WAITS = {
     "watch": NAMES + "w = c.watch('acme.None'); wait = lambda: list(w)",
     "watching": "from dividere import registry; s = registry.ServiceRegistry.Client('127.0.0.1', 1)\n"
     "wait = lambda: s.watch('acme.None')",
-    "reactor": "s = messaging.MsgReactor([]); s.tid_.daemon; wait = s.tid_.join",
 }
 
 INTERRUPTED = """
