@@ -216,6 +216,7 @@ for round in range(15):
     p = messaging.Publisher("tcp://127.0.0.1:*")
     things = [p, messaging.Subscriber(p.last_endpoint), messaging.Dealer("tcp://127.0.0.1:*"),
         messaging.Request("tcp://127.0.0.1:1"), connection.Proxy("tcp://127.0.0.1:*", "tcp://127.0.0.1:*"),
+        messaging.LoadBalancingPattern.Broker(0, 0), connection.LoadBalancingPattern.Client("tcp://127.0.0.1:1"),
         dividere.Options(linger_ms=0)]
     random.Random(round).shuffle(things)
     for one, other in zip(things, things[1:]):
