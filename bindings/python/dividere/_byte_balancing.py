@@ -123,7 +123,8 @@ class LoadBalancingPattern:
 
         def close(self) -> None:
             """Closes it."""
-            self._request().close()
+            if self.socket_ is not None:
+                self.socket_.close()
 
         def __enter__(self) -> LoadBalancingPattern.Client:
             return self

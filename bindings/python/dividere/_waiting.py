@@ -185,7 +185,11 @@ def beside(call: Callable[[], T]) -> T:
         outcome.extend((result, failure))
         over.set()
 
-    elsewhere(call, done)
+    try:
+        elsewhere(call, done)
+    except RuntimeError:
+        # At the end of the interpreter Python 3.12 starts no more threads.
+        return call()
     over.wait()
     result, failure = outcome
     if failure is not None:

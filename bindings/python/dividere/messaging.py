@@ -32,7 +32,7 @@ from dividere._types import (
     undecodable,
 )
 from dividere._waiting import CANCELLED, milliseconds
-from dividere.errors import Closed, DecodeError, error_of
+from dividere.errors import Closed, DecodeError, Error, error_of
 from dividere.options import Options
 
 logger = _logging.messaging
@@ -162,7 +162,11 @@ class _Role:
         name = f"{type(self).__module__}.{type(self).__qualname__}"
         if self.closed:
             return f"<{name} closed>"
-        return f"<{name} at {', '.join(self.endpoints)}>"
+        try:
+            where = ", ".join(self.endpoints)
+        except Error as error:
+            where = str(error)
+        return f"<{name} at {where}>"
 
 
 def _from_message(slot: _slots.Slot, index: int) -> Message:

@@ -19,7 +19,7 @@ from dividere._abi import WatchKind
 from dividere._connector import Event, Statistics, event_of, statistics_of, text_of, until_closed
 from dividere._library import lib, quick
 from dividere._waiting import await_end, check_aside, milliseconds
-from dividere.errors import NotFound, check
+from dividere.errors import Error, NotFound, check
 from dividere.options import Options, pointer_of
 
 logger = _logging.messaging
@@ -219,7 +219,10 @@ class ServiceRegistry:
 
         def __repr__(self) -> str:
             name = f"{type(self).__module__}.{type(self).__qualname__}"
-            return f"<{name} at {self.last_endpoint}>" if getattr(self, "_id", 0) else f"<{name} stopped>"
+            try:
+                return f"<{name} at {self.last_endpoint}>" if getattr(self, "_id", 0) else f"<{name} stopped>"
+            except Error as error:
+                return f"<{name} at {error}>"
 
         def __enter__(self) -> ServiceRegistry.Server:
             return self

@@ -191,6 +191,9 @@ END = {
     "an_exit_handler_that_sends": "import atexit\np = messaging.Publisher('tcp://127.0.0.1:*')\n"
     "s = messaging.Subscriber(p.last_endpoint); p.wait_for_subscribers()\n"
     "atexit.register(lambda: (p.send(Reading(sensor='x')), print(s.recv(timeout=20).sensor)))",
+    "an_exit_handler_that_waits": "import atexit\np = messaging.Publisher('tcp://127.0.0.1:*')\n"
+    "s = messaging.Subscriber(p.last_endpoint)\n"
+    "atexit.register(lambda: (p.wait_for_subscribers(timeout=20), dividere.shutdown(1), print(p.closed or 'shut')))",
     "a_stopped_reactor": "r = messaging.MsgReactor([messaging.Response('tcp://127.0.0.1:*')]); r.stop()",
     "a_call_that_never_ends": "r = messaging.Response('tcp://127.0.0.1:*'); q = messaging.Request(r.last_endpoint)\n"
     "threading.Thread(target=lambda: q.call(Msg01()), daemon=True).start(); r.recv()",
@@ -204,6 +207,8 @@ def test_the_interpreter_ends_without_a_hang_or_a_crash(run, name):
         assert errors == ""
     if name == "an_exit_handler_that_sends":
         assert out == "x\n"
+    if name == "an_exit_handler_that_waits":
+        assert out == "shut\n"
 
 
 def test_garbage_is_collected_in_any_order(run):
@@ -250,6 +255,7 @@ def child(endpoint, inherited):
             pass
         else:
             sys.exit("an inherited handle worked")
+        assert "process" in repr(inherited), repr(inherited)
         del inherited
     p = messaging.Dealer(endpoint)
     for i in range(200):
