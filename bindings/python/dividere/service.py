@@ -29,13 +29,17 @@ _PORTS = range(5101, 6001)
 class Service(_OnThread):
     """Answers requests to the name of its class, `module.Class`. Derive from it, with a method `handleX(self, msg)` for
     each type of message X that answers with `self.send`. It registers with the registry on this host, at
-    `ServiceRegistry.Server.port`, and waits for that."""
+    `ServiceRegistry.Server.port`, or by the `ServiceRegistry.Client` given, and waits for that. `options` are those of
+    the connections that it is asked at."""
 
     #: The library registers again by itself: there is no thread for it.
     tid1_: None = None
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, options: Options | None = None, registry: registry.ServiceRegistry.Client | None = None
+    ) -> None:
         super().__init__()
+        self._options, self._registrar = options, registry
         self.name_ = f"{self.__module__}.{self.__class__.__name__}"
         self.setupSocket()
         self.tid_ = threading.Thread(target=self.run, args=())
@@ -45,12 +49,12 @@ class Service(_OnThread):
         """Binds to the first free port between 5101 and 6000, and registers."""
         for port in _PORTS:
             try:
-                self.sock_ = messaging.Response(f"tcp://*:{port}")
+                self.sock_ = messaging.Response(f"tcp://*:{port}", options=self._options)
             except AddressInUse:
                 continue
             self.port_ = port
             logger.info("%s is at port %d", self.name_, port)
-            self._registry = registry.ServiceRegistry.Client(
+            self._registry = self._registrar or registry.ServiceRegistry.Client(
                 "localhost", registry.ServiceRegistry.Server.port
             )
             self._registry.registerService(self.name_, port)

@@ -143,6 +143,25 @@ def test_a_service_registers_and_answers(server):
     assert not [thread for thread in threading.enumerate() if thread is reverse.tid_]
 
 
+def test_a_service_has_keys_and_the_registry_that_it_is_given(monkeypatch):
+    monkeypatch.setattr(ServiceRegistry.Server, "port", 0)
+    monkeypatch.setattr(ServiceRegistry.Server, "subPort", 0)
+    keys, mine = dividere.curve_keypair(), dividere.curve_keypair()
+    server = dividere.Options(curve_server_secret_key=keys.secret, curve_allowed_key=mine.public)
+    client = dividere.Options(curve_client_secret_key=mine.secret, curve_server_public_key=keys.public)
+    with ServiceRegistry.Server(options=server) as made:
+        port = int(made.last_endpoint.rpartition(":")[2])
+        names = ServiceRegistry.Client("127.0.0.1", port, options=client)
+        # Nobody is where a service registers unless it is told.
+        with Reverse(options=server, registry=names) as reverse:
+            with service.ServiceClient(reverse.name_, names, options=client) as named:
+                named.wait_for_service(timeout=LIMIT)
+                assert named.call(Msg01(field1="abc"), timeout=LIMIT).field1 == "cba"
+            with service.ServiceClient(reverse.name_, names) as without_keys, pytest.raises(dividere.Error):
+                without_keys.call(Msg01(field1="abc"), timeout=0.5)
+        assert names.lookupService(reverse.name_, timeout=LIMIT).port == 0
+
+
 class Slow(service.Service):
     """Answers once it is told to."""
 
