@@ -1,5 +1,6 @@
 """Load balancing at both levels, with servers and clients of 2.2.0 among ours."""
 
+import logging
 import threading
 import time
 from functools import partial
@@ -50,12 +51,29 @@ def test_bytes_are_served_by_workers_that_are_there():
         connection.LoadBalancingPattern.Broker(5, 0, ROUTER, 0)
 
 
+class Heard(logging.Handler):
+    """Tells that something was logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.something = threading.Event()
+
+    def emit(self, record):
+        self.something.set()
+
+
 def test_a_handler_of_a_worker_that_fails_is_logged_and_ends_nothing(caplog):
+    heard = Heard()
+    connection.logger.addHandler(heard)
     with connection.LoadBalancingPattern.Broker(ROUTER, 0, ROUTER, 0) as broker:
         front, back = ends(broker)
         with Worker(back) as worker, connection.LoadBalancingPattern.Client(front) as client:
             broker.wait_workers(1, timeout=LIMIT)
+            # Asked once: each time would be another worker that owes an answer.
+            client.MaxRetry = 0
             client.send(b"fail")
+            assert heard.something.wait(LIMIT)
+            connection.logger.removeHandler(heard)
             assert client.recv(50) is None
             (failed, *_) = [record for record in caplog.records if record.exc_info]
             assert str(failed.exc_info[1]) == "a handler's fault" and failed.name == "dividere.connection"
