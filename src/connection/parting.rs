@@ -225,8 +225,10 @@ mod tests {
         assert_eq!(hand_over(ours, &rest, LIMIT.as_millis() as i32), 1);
         let mut received = vec![0; rest.len()];
         for part in received.chunks_mut(1_000_000) {
-            // It still says something.
-            theirs.write_all(b"heartbeat").unwrap();
+            // It still says something, for as long as there is somebody: until all is sent.
+            if let Err(error) = theirs.write_all(b"heartbeat") {
+                assert!(wait_until_sent(Instant::now() + LIMIT), "{error}");
+            }
             theirs.read_exact(part).unwrap();
         }
         assert!(received == rest);
